@@ -1,0 +1,33 @@
+"""A measured figure with its interval and the extractor it was measured in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Score:
+    """One figure, e.g. a KID in stated features, with a 95 % interval where one was computed.
+
+    Args:
+        name: Which measure of what, e.g. ``kid(translated, truth)``.
+        value: The figure.
+        low: Lower end of the 95 % interval, or None.
+        high: Upper end, or None.
+        n: How many items it was measured on.
+        extractor: The features it was measured in; part of the figure's identity. Empty where none is used.
+        higher_is_better: The sense of the figure.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    extractor: str
+    higher_is_better: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)

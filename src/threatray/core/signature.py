@@ -1,0 +1,71 @@
+"""The threat signature: a thing's own transmission, 1 where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from threatray.core.image import BoolArray, Quantity, XrayImage
+from threatray.core.sample import Provenance
+from threatray.errors import DataError
+
+
+class OriginKind(StrEnum):
+    """How a signature was made."""
+
+    REAL = "real"
+    TRANSLATED = "translated"
+    RENDERED = "rendered"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a signature comes from: the scan or photo id, its group, and for translations the checkpoint's sha256."""
+
+    kind: OriginKind
+    source_id: str
+    group: str
+    checkpoint: str = ""
+    provenance: Provenance = Provenance()
+
+
+@dataclass(frozen=True, eq=False)
+class Signature:
+    """A threat on its own, as a transmission that can be multiplied into any bag of the same channels.
+
+    Args:
+        id: Unique within its library; safe as a file name.
+        image: (C, H, W) transmission, exactly 1 outside the mask.
+        mask: (H, W) bool, the object's silhouette; not empty.
+        class_name: The threat class.
+        origin: Real, translated or rendered, and from what.
+
+    Raises:
+        DataError: Not a transmission, shapes differ, an empty mask, or light outside the mask that is not 1.
+
+    Example:
+        >>> from threatray.core.image import GREY
+        >>> values = np.ones((1, 3, 3), np.float32); values[0, 1, 1] = 0.25
+        >>> thing = Signature("a", XrayImage(values, Quantity.TRANSMISSION, GREY), values[0] < 1, "gun",
+        ...                   Origin(OriginKind.RENDERED, "a", "a"))
+        >>> int(thing.mask.sum())
+        1
+    """
+
+    id: str
+    image: XrayImage
+    mask: BoolArray
+    class_name: str
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        if self.image.quantity is not Quantity.TRANSMISSION:
+            raise DataError(f"signature {self.id}: expected a transmission, got {self.image.quantity.value}.")
+        if self.mask.dtype != np.bool_ or self.mask.shape != self.image.size:
+            raise DataError(f"signature {self.id}: mask must be bool {self.image.size}, got {self.mask.dtype} {self.mask.shape}.")
+        if not self.mask.any():
+            raise DataError(f"signature {self.id}: the mask is empty, so nothing would be projected.")
+        if not (self.image.values[:, ~self.mask] == 1.0).all():
+            raise DataError(f"signature {self.id}: transmission must be exactly 1 outside the mask.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def main() -> None:
         f"# Made by tools/make_spectrum_table.py with spekpy {spekpy.__version__} (MIT).",
         "energy_kev," + ",".join(f"kv{kv}" for kv in TUBE_KVS),
     ]
-    for row, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for row, (low, high) in enumerate(itertools.pairwise(edges)):
         lines.append(f"{(low + high) / 2:g}," + ",".join(f"{column[row]:.6g}" for column in columns))
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,1 +1,1 @@
-"""TODO."""
+"""How unequal a dataset is, and the plan of composites that makes it less so."""

@@ -23,7 +23,7 @@ class Common:
     """Options of every subcommand.
 
     Args:
-        seed: Seed of everything that is drawn; the same seed, inputs and settings give the same files.
+        seed: Seed of everything that is drawn; the same seed, inputs and settings give the same files. 0, or the project's, if not given.
         workers: Processes to use; 0 means as many as there are cores. Never changes the result.
         redo: Replace a folder that was made with other settings instead of stopping.
         strict: A broken input file is an error instead of being set aside.
@@ -32,7 +32,7 @@ class Common:
         debug: Show the traceback of a failure.
     """
 
-    seed: int = 0
+    seed: int | None = None
     workers: int = 0
     redo: Flag = False
     strict: Flag = False
@@ -40,10 +40,10 @@ class Common:
     quiet: Flag = False
     debug: Flag = False
 
-    def run(self) -> Run:
-        """How stages are carried out under these options."""
+    def run(self, *, seed: int = 0) -> Run:
+        """How stages are carried out under these options; ``seed`` counts where --seed was not given."""
         return Run(
-            seed=self.seed,
+            seed=seed if self.seed is None else self.seed,
             progress=Progress(quiet=self.quiet),
             workers=self.workers if self.workers > 0 else available_cores(),
             redo=self.redo,

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Scans on disk: reading and writing their formats, inspecting, splitting and converting them."""

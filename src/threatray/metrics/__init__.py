@@ -1,1 +1,4 @@
-"""TODO."""
+"""Judging made signatures: distances between sets, likeness to a truth, silhouettes, memorisation.
+
+Import the module you need; this package itself stays free of torch.
+"""

@@ -55,10 +55,10 @@ def _table(*materials: Material) -> Mapping[str, Material]:
 
 # Alloys and mixtures are written as atom fractions computed from the usual mass fractions given in the comment.
 MATERIALS: Final[Mapping[str, Material]] = _table(
-    Material("steel", "Fe0.98C0.01Mn0.01", 7.85),
-    Material("stainless_steel", "Fe0.70Cr0.19Ni0.08Mn0.01Si0.02", 7.93),  # 18/8
+    Material("steel", "Fe0.965C0.023Mn0.012", 7.85),
+    Material("stainless_steel", "Fe0.69Cr0.20Ni0.09Mn0.01Si0.01", 7.93),  # 18/8: 19 % Cr, 9 % Ni by mass
     Material("aluminium", "Al", 2.70),
-    Material("brass", "Cu0.64Zn0.35Pb0.01", 8.45),
+    Material("brass", "Cu0.64Zn0.357Pb0.003", 8.45),
     Material("copper", "Cu", 8.96),
     Material("lead", "Pb", 11.34),
     Material("zinc_alloy", "Zn0.90Al0.09Cu0.01", 6.60),  # die-cast: 96 % Zn, 4 % Al by mass
@@ -66,18 +66,19 @@ MATERIALS: Final[Mapping[str, Material]] = _table(
     Material("polypropylene", "C3H6", 0.91),
     Material("abs", "C15H17N", 1.05),
     Material("polyamide", "C6H11NO", 1.14),
+    Material("glass_filled_polyamide", "C6H11NO2.614Si0.807", 1.37),  # 30 % glass by mass: frames, grips, tool handles
     Material("pvc", "C2H3Cl", 1.38),
-    Material("rubber", "C5H8Zn0.02S0.06", 1.15),  # vulcanised, zinc oxide filler
+    Material("rubber", "C5H8Zn0.02O0.02S0.06", 1.15),  # vulcanised, zinc oxide filler
     Material("water", "H2O", 1.00),
     Material("wood", "C6H10O5", 0.60),
     Material("paper", "C6H10O5Ca0.12C0.12O0.36", 0.80),  # cellulose and 7 % chalk
     Material("cotton", "C6H10O5", 0.30),
-    Material("leather", "C45H67N12O15S0.3Cr0.3", 0.86),  # collagen, chrome tanned
-    Material("glass", "Si0.72Na0.26Ca0.11Mg0.06O1.75", 2.50),  # soda-lime
-    Material("fr4", "Si0.53O1.6Ca0.2Al0.15C2.6H2.9Br0.05Cu0.06", 1.95),  # glass cloth, brominated epoxy, copper tracks
-    Material("lithium_battery", "Li0.8Co0.8O1.6C6Al1.4Cu0.5F0.3P0.05H2", 2.30),  # the wound cell with its foils
+    Material("leather", "C4.1H6.6N1.25O1.5S0.02Cr0.04", 0.86),  # collagen, chrome tanned
+    Material("glass", "Si0.72Na0.27Ca0.10Mg0.06O1.73", 2.50),  # soda-lime
+    Material("fr4", "Si0.54Ca0.21Al0.17B0.14O2.10C2.1H2.3Br0.06Cu0.08", 1.95),  # glass cloth, brominated epoxy, copper tracks
+    Material("lithium_battery", "Li0.40Co0.39O1.26C2.43H1.20Al0.50Cu0.14P0.013F0.08", 2.30),  # the wound cell with its foils
     Material("silicon", "Si", 2.33),
-    Material("gunpowder", "C6H7.4N2.6O10.1", 0.90),  # nitrocellulose, as poured
+    Material("gunpowder", "C6H7.5N2.5O10", 0.90),  # nitrocellulose, as poured
     Material("sugar_food", "C12H22O11", 0.85),
     Material("soap", "C17H35COONa", 1.05),
 )

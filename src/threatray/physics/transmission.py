@@ -41,7 +41,7 @@ def transmission(thickness_cm: ThicknessMaps, weights: NDArray[Any], energies_ke
     Example:
         >>> water = np.full((1, 1), 10.0)
         >>> f"{transmission({'water': water}, np.array([[1.0]]), np.array([60.0]))[0, 0, 0]:.4f}"
-        '0.1278'
+        '0.1276'
     """
     energies = np.asarray(energies_kev, np.float64)
     weights = np.asarray(weights, np.float64)

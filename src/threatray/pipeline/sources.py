@@ -11,7 +11,7 @@ from typing import Any, Final
 from threatray.core import Quantity, Sample
 from threatray.core.files import read_json
 from threatray.datasets.dataset import Dataset, Entry
-from threatray.datasets.formats import read_dataset
+from threatray.datasets.formats.registry import read_dataset
 from threatray.errors import ConfigError, DataError
 
 

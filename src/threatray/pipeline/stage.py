@@ -24,7 +24,7 @@ from threatray.core.files import read_json, sha256_of_file, write_json
 from threatray.core.manifest import MANIFEST_NAME, RunManifest, SetAside
 from threatray.errors import ConfigError, DataError, StorageError
 from threatray.pipeline.progress import Progress
-from threatray.pipeline.workers import available_cores
+from threatray.pipeline.workers import LEDGER_SUFFIX, available_cores
 
 _ASKED: Final = ".asked.json"
 _VERSIONED: Final = ("numpy", "opencv-python-headless", "pillow", "scipy", "torch", "torchvision")
@@ -97,7 +97,8 @@ def run_stage(name: str, config: object, inputs: Mapping[str, Path], out: Path, 
             work = _working_folder(asked, out)
             run.progress.say(f"{name}: working ({out})")
             outcome = body(work)
-            (work / _ASKED).unlink()
+            for path in (work / _ASKED, *work.rglob(f"*{LEDGER_SUFFIX}")):
+                path.unlink()
             made = RunManifest(
                 stage=asked.stage,
                 config=asked.config,

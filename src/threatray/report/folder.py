@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from threatray.core.files import read_json
 from threatray.core.image_file import read_pixels
 from threatray.core.manifest import MANIFEST_NAME, RunManifest
-from threatray.core.signature import Signature
 from threatray.errors import DataError
+from threatray.tip.library import INDEX_NAME, SignatureLibrary
 
 STAGES: Final = ("phantom", "inspect", "photos", "signatures", "train", "translate", "plan", "compose", "score", "uplift")
 """Stage folders in the order in which they are made."""
@@ -67,7 +66,9 @@ class RunFolder:
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-            raise DataError(f"{self.path / relative}: expected a list of JSON objects{f' under {key!r}' if key else ''}. Run the stage again.")
+            raise DataError(
+                f"{self.path / relative}: expected a list of JSON objects{f' under {key!r}' if key else ''}. Run the stage again."
+            )
         return value
 
     def lines(self, relative: str) -> list[dict[str, Any]]:
@@ -112,12 +113,14 @@ class RunFolder:
             found = (found >> 8).astype(np.uint8)
         return np.ascontiguousarray(found if found.ndim == 3 else np.repeat(found[..., None], 3, axis=2))
 
-    def signatures(self, relative: str) -> Mapping[str, Path]:
-        """Ids of a signature library's entries -> where each is; empty where there is no library."""
-        from threatray.report.signature_files import signature_files
+    def library(self, relative: str) -> SignatureLibrary:
+        """A signature library; an empty one where there is none.
 
+        Raises:
+            DataError: Its index is broken.
+        """
         folder = self.path / relative
-        return signature_files(folder) if (folder / "index.json").is_file() else {}
+        return SignatureLibrary.open(folder) if (folder / INDEX_NAME).is_file() else SignatureLibrary(folder, ())
 
     def _inside(self, relative: str) -> Path:
         """The path of a name that a JSON file gave; a name that leads out of the run folder reads as absent."""
@@ -125,6 +128,3 @@ class RunFolder:
         if not path.is_relative_to(self.path.resolve()):
             raise DataError(f"{relative}: leads out of the run folder.")
         return path
-
-
-__all__ = ["STAGES", "RunFolder", "Signature"]

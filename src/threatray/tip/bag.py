@@ -89,16 +89,18 @@ class BagMaskConfig:
             air is noisier than that.
         close_share: Gaps up to this share of the picture's long side are closed: the bag's own thin spots.
         open_share: Threads thinner than this share are dropped: straps, the belt's edge.
+        max_hole_share: Holes up to this share of the whole are filled; a larger one is air inside a frame, not bag.
         min_component_share: Pieces smaller than this share of the largest piece are dropped.
     """
 
     min_attenuation: float = 0.03
     close_share: float = 0.02
     open_share: float = 0.006
+    max_hole_share: float = 0.25
     min_component_share: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("min_attenuation", "close_share", "open_share", "min_component_share"):
+        for name in ("min_attenuation", "close_share", "open_share", "max_hole_share", "min_component_share"):
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise ConfigError(f"bag mask: {name} must lie in [0, 1), got {value}.")
@@ -124,7 +126,6 @@ def bag_mask(transmission: XrayImage, config: BagMaskConfig | None = None) -> Bo
         (True, False, True)
     """
     import cv2
-    from scipy import ndimage
 
     config = config or BagMaskConfig()
     attenuation = transmission.attenuation().values.mean(axis=0)
@@ -139,7 +140,7 @@ def bag_mask(transmission: XrayImage, config: BagMaskConfig | None = None) -> Bo
     mask = small > max(config.min_attenuation, min(noise, 2 * config.min_attenuation))
     long_side = max(small.shape)
     mask = _morph(mask, cv2.MORPH_CLOSE, config.close_share * long_side)
-    mask = ndimage.binary_fill_holes(mask)
+    mask = _fill_small_holes(mask, config.max_hole_share)
     mask = _morph(mask, cv2.MORPH_OPEN, config.open_share * long_side)
     mask = _large_components(mask, config.min_component_share)
     if shrink < 1:
@@ -158,6 +159,17 @@ def _morph(mask: BoolArray, operation: int, diameter: float) -> BoolArray:
     padded = np.pad(mask.astype(np.uint8), 2 * radius, mode="edge")
     done = cv2.morphologyEx(padded, operation, kernel)
     return np.asarray(done[2 * radius : -2 * radius, 2 * radius : -2 * radius], np.bool_)
+
+
+def _fill_small_holes(mask: BoolArray, most_share: float) -> BoolArray:
+    from scipy import ndimage
+
+    filled = ndimage.binary_fill_holes(mask)
+    labels, _ = ndimage.label(filled & ~mask)
+    areas = np.bincount(labels.ravel())
+    small = areas <= most_share * filled.sum()
+    small[0] = False
+    return np.asarray(mask | small[labels], np.bool_)
 
 
 def _large_components(mask: BoolArray, least_share: float) -> BoolArray:

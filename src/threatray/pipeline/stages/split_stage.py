@@ -22,11 +22,13 @@ class SplitConfig:
         validation_share: Share of the scans (by group) kept to choose operating points on.
         test_share: Share kept untouched to the end.
         near_duplicates: Put images that look nearly the same into one group.
+        block_size: Put neighbouring numbered groups into one, e.g. 10 for SIXray, where a bag scanned again gets the next number.
     """
 
     validation_share: float = 0.15
     test_share: float = 0.3
     near_duplicates: bool = True
+    block_size: int = 1
 
     def __post_init__(self) -> None:
         if not (0 < self.validation_share < 1 and 0 < self.test_share < 1 and self.validation_share + self.test_share < 1):
@@ -49,7 +51,9 @@ def split(config: SplitConfig, taxonomy: Taxonomy, paths: Mapping[Role, Path], o
 
     def body(work: Path) -> Outcome:
         sources = Sources.open(paths, taxonomy, strict=run.strict)
-        parts = {name: {"threats": _given(sources, name, threats=True), "benign": _given(sources, name, threats=False)} for name in PartName}
+        parts = {
+            name: {"threats": _given(sources, name, threats=True), "benign": _given(sources, name, threats=False)} for name in PartName
+        }
         for role, kind in ((Role.LABELLED, "threats"), (Role.BENIGN, "benign")):
             for name, keys in _divide(config, sources, role, run.seed).items():
                 parts[name][kind] = sorted([*parts[name][kind], *keys])
@@ -60,7 +64,9 @@ def split(config: SplitConfig, taxonomy: Taxonomy, paths: Mapping[Role, Path], o
         write_json(work / SPLIT_FILE, {"quantity": sources.quantity.value, "classes": list(sources.classes()), "parts": parts})
         counts = {name.value: {kind: len(keys) for kind, keys in kinds.items()} for name, kinds in parts.items()}
         set_aside = tuple(
-            SetAside(f"{role.value}: {entry.item}", entry.reason) for role, dataset in sources.datasets.items() for entry in dataset.set_aside
+            SetAside(f"{role.value}: {entry.item}", entry.reason)
+            for role, dataset in sources.datasets.items()
+            for entry in dataset.set_aside
         )
         return Outcome({"quantity": sources.quantity.value, "classes": list(sources.classes()), "parts": counts}, set_aside)
 
@@ -86,5 +92,5 @@ def _divide(config: SplitConfig, sources: Sources, role: Role, seed: int) -> dic
         return {PartName.TRAIN: [entry.key for entry in located]}
     fractions = {PartName.TRAIN.value: 1.0 - sum(needed.values()), **needed}
     wanted = {entry.entry.id for entry in located}
-    divided = split_by_group(sources.datasets[role], fractions, seed=seed, near_duplicates=config.near_duplicates)
+    divided = split_by_group(sources.datasets[role], fractions, seed, config.near_duplicates, block_size=config.block_size)
     return {PartName(name): [f"{role.value}:{item}" for item in ids if item in wanted] for name, ids in divided.items()}

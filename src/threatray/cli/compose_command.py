@@ -1,0 +1,36 @@
+"""``threatray compose``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from threatray.cli.common import Common
+from threatray.cli.data_options import DataOptions
+from threatray.pipeline.stages.compose_stage import compose as compose_stage
+from threatray.tip.compose import ComposeConfig
+
+
+def compose(
+    *,
+    plan: Path,
+    signatures: Path,
+    library: Path,
+    out: Path = Path("composites"),
+    data: DataOptions = DataOptions(),
+    config: Annotated[ComposeConfig, Parameter(name="*")] = ComposeConfig(),
+    common: Common = Common(),
+) -> int:
+    """Project signatures into benign bags and write a labelled dataset (COCO).
+
+    Args:
+        plan: Folder of ``threatray plan``.
+        signatures: Folder of ``threatray signatures``, for the places of real threats.
+        library: The signature library that the plan was made with.
+        out: Folder to make: annotations.json, images/, composites.jsonl, refused.json.
+        data: The datasets that hold the bags.
+        config: How threats are put into bags.
+    """
+    return common.finish(out, compose_stage(config, data.taxonomy, data.datasets, plan, signatures, library, out, common.run()))

@@ -1,0 +1,20 @@
+"""``threatray convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from threatray.cli.common import Common
+from threatray.pipeline.stages.convert_stage import convert as convert_stage
+
+
+def convert(dataset: Path, /, *, to: str, out: Path, format: str | None = None, common: Common = Common()) -> int:
+    """Write a dataset in another format.
+
+    Args:
+        dataset: Folder or annotation file.
+        to: coco or voc.
+        out: Folder to make.
+        format: The dataset's own format, if it shall not be detected.
+    """
+    return common.finish(out, convert_stage(dataset, to, out, common.run(), format_name=format))

@@ -1,0 +1,44 @@
+"""The datasets, as options of a subcommand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cyclopts import Parameter
+
+from threatray.pipeline.sources import Role, Taxonomy
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DataOptions:
+    """The datasets and what their labels mean.
+
+    Args:
+        labelled: Labelled scans with threats (COCO or VOC).
+        benign: Bags without threats: a folder of images, or a dataset.
+        validation: A validation set of its own.
+        test: A test set of its own.
+        classes: The threat classes; all that occur if not given.
+        aliases: Another name for a class, as ``--aliases.handgun gun``.
+    """
+
+    labelled: Path | None = None
+    benign: Path | None = None
+    validation: Path | None = None
+    test: Path | None = None
+    classes: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Classes and aliases."""
+        return Taxonomy(tuple(self.classes), dict(self.aliases))
+
+    @property
+    def datasets(self) -> dict[Role, Path]:
+        """Role -> folder, of those that are given."""
+        given = {Role.LABELLED: self.labelled, Role.BENIGN: self.benign, Role.VALIDATION: self.validation, Role.TEST: self.test}
+        return {role: path for role, path in given.items() if path is not None}

@@ -1,0 +1,171 @@
+"""A dataset on disk as one value: what is annotated now, pixels and masks when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from threatray.core import Annotations, FloatArray, Provenance, Sample, SetAside
+from threatray.core.image_file import read_pixels
+from threatray.datasets.masks import decode_mask
+from threatray.datasets.pixels import TransmissionReading, as_pseudo_colour, read_transmission
+from threatray.errors import DataError
+
+WHITE_LEVEL = 65535
+"""Count of empty air in files that do not say otherwise."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Entry:
+    """One image of a dataset, not yet decoded.
+
+    Args:
+        id: Unique within the dataset; safe as a file name.
+        image_path: 8-bit colour or grey file, or None.
+        low_path: Low-energy counts, or None.
+        high_path: High-energy counts, or None; both or neither.
+        width: Columns.
+        height: Rows.
+        things: Boxes and labels, without masks.
+        segmentations: For each thing its undecoded COCO run lengths or polygons, or None.
+        group: The physical bag or object, which no split may cut.
+        provenance: Source and licence.
+        white_level: Count of empty air in the two energies.
+
+    Raises:
+        DataError: No file at all, one energy without the other, an empty size, or a number of segmentations that differs.
+
+    Example:
+        >>> entry = Entry(id="a", image_path=Path("a.png"), width=31, height=37, things=Annotations.none(), group="a")
+        >>> entry.labels, entry.has_dual_energy
+        ((), False)
+    """
+
+    id: str
+    image_path: Path | None = None
+    low_path: Path | None = None
+    high_path: Path | None = None
+    width: int
+    height: int
+    things: Annotations
+    segmentations: tuple[object | None, ...] = ()
+    group: str
+    provenance: Provenance = Provenance()
+    white_level: int = WHITE_LEVEL
+
+    def __post_init__(self) -> None:
+        if (self.low_path is None) != (self.high_path is None):
+            raise DataError(f"{self.id}: has one energy only; low and high are needed.")
+        if self.image_path is None and self.low_path is None:
+            raise DataError(f"{self.id}: names neither an image nor a dual-energy pair.")
+        if self.width < 1 or self.height < 1 or self.white_level < 1:
+            raise DataError(
+                f"{self.id}: size {self.width}x{self.height} and white level {self.white_level} must be positive whole numbers."
+            )
+        if self.segmentations and len(self.segmentations) != len(self.things):
+            raise DataError(f"{self.id}: {len(self.things)} boxes but {len(self.segmentations)} segmentations.")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class name of each thing."""
+        return self.things.labels
+
+    @property
+    def boxes(self) -> FloatArray:
+        """(N, 4) float32 xyxy in pixels."""
+        return self.things.boxes
+
+    @property
+    def has_dual_energy(self) -> bool:
+        """Whether both energies are there."""
+        return self.low_path is not None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of this image that exist: colour, low, high."""
+        return tuple(path for path in (self.image_path, self.low_path, self.high_path) if path is not None)
+
+    def annotations(self) -> Annotations:
+        """Boxes and labels with their masks decoded.
+
+        Returns:
+            With masks only if every thing has one: a stack with blanks would say that an object covers nothing.
+
+        Raises:
+            DataError: A segmentation does not fit the image.
+        """
+        if not self.segmentations or any(segmentation is None for segmentation in self.segmentations):
+            return self.things
+        masks = [decode_mask(segmentation, self.height, self.width) for segmentation in self.segmentations]
+        return Annotations(self.things.boxes, self.things.labels, np.stack(masks))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A dataset as read: every entry sound as far as its header and annotation say.
+
+    Args:
+        root: The folder it was read from.
+        format_name: ``coco``, ``voc`` or ``image_folder``.
+        classes: Class names in the file's order.
+        entries: Images, sorted by id.
+        set_aside: What was left out or changed, and why.
+        notes: What a user should know, one sentence each.
+    """
+
+    root: Path
+    format_name: str
+    classes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    set_aside: tuple[SetAside, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_dual_energy(self) -> bool:
+        """Whether every image has both energies."""
+        return bool(self.entries) and all(entry.has_dual_energy for entry in self.entries)
+
+    def load_colour(self, entry: Entry) -> Sample:
+        """Decode an image as shown on the screen.
+
+        Returns:
+            Pseudo-colour in [0, 1], three channels or one.
+
+        Raises:
+            DataError: No colour file, broken, or another size than annotated.
+        """
+        if entry.image_path is None:
+            raise DataError(f"{self.root}, {entry.id}: has no colour image, only dual-energy counts. Render them first.")
+        image = as_pseudo_colour(read_pixels(entry.image_path))
+        _same_size(entry, entry.image_path, image.size)
+        return Sample(entry.id, image, entry.annotations(), entry.group, entry.provenance)
+
+    def load_dual_energy(self, entry: Entry) -> Sample:
+        """Decode an image's two energies as transmissions, clipped to what a transmission may be.
+
+        Raises:
+            DataError: No pair, broken, or another size than annotated.
+        """
+        reading = self.read_dual_energy(entry)
+        return Sample(entry.id, reading.image, entry.annotations(), entry.group, entry.provenance)
+
+    def read_dual_energy(self, entry: Entry) -> TransmissionReading:
+        """The two energies with the number of values that were clipped.
+
+        Raises:
+            DataError: As for ``load_dual_energy``.
+        """
+        if entry.low_path is None or entry.high_path is None:
+            raise DataError(f"{self.root}, {entry.id}: has no dual-energy pair. Use its colour image instead.")
+        reading = read_transmission(entry.low_path, entry.high_path, entry.white_level)
+        _same_size(entry, entry.low_path, reading.image.size)
+        return reading
+
+
+def _same_size(entry: Entry, path: Path, size: tuple[int, int]) -> None:
+    if size != (entry.height, entry.width):
+        raise DataError(
+            f"{path}: annotated as {entry.width}x{entry.height} pixels, holds {size[1]}x{size[0]}. Its boxes belong to another picture."
+        )

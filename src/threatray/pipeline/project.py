@@ -1,0 +1,158 @@
+"""The project file: everything a run needs, with a default for all but the data."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from threatray.balance.plan import PlanConfig
+from threatray.balance.quota import Strategy
+from threatray.errors import ConfigError, DataError
+from threatray.photos.config import IntakeConfig
+from threatray.pipeline.settings import from_table
+from threatray.pipeline.sources import Role, Taxonomy
+from threatray.pipeline.stages.score_stage import ScoreConfig
+from threatray.pipeline.stages.signatures_stage import SignaturesConfig
+from threatray.pipeline.stages.split_stage import SplitConfig
+from threatray.pipeline.stages.translate_stage import TranslateConfig
+from threatray.pipeline.stages.uplift_stage import UpliftConfig
+from threatray.synthesis.config import TrainConfig
+from threatray.tip.compose import ComposeConfig
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the data are; relative paths are relative to the project file.
+
+    Args:
+        labelled: Labelled scans with threats: a folder or annotation file (COCO, VOC).
+        benign: Bags without threats: a folder of images, or a dataset.
+        photos: Photos of threats, one folder a class.
+        photo_masks: Masks of the photos, in the same layout.
+        validation: A validation set of its own; else a part of the labelled scans and benign bags.
+        test: A test set of its own; else a part of both.
+        truth: A signature library with the true X-ray of each photo, used by ``score`` alone.
+        labelled_format: The labelled scans' format, if it shall not be detected.
+        classes: The threat classes; all that occur if empty.
+        aliases: Another class name -> class.
+    """
+
+    labelled: Path
+    benign: Path
+    photos: Path
+    photo_masks: Path | None = None
+    validation: Path | None = None
+    test: Path | None = None
+    truth: Path | None = None
+    labelled_format: str | None = None
+    classes: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Classes and aliases."""
+        return Taxonomy(self.classes, self.aliases)
+
+    @property
+    def datasets(self) -> dict[Role, Path]:
+        """Role -> folder, of those that are given."""
+        given = {Role.LABELLED: self.labelled, Role.BENIGN: self.benign, Role.VALIDATION: self.validation, Role.TEST: self.test}
+        return {role: path for role, path in given.items() if path is not None}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A whole run.
+
+    Args:
+        data: Where the data are.
+        name: Shown in the report.
+        seed: Seed of everything; ``--seed`` overrules it.
+        split: Training, validation and test.
+        photos: Intake of photos.
+        signatures: Isolation from labelled scans.
+        train: The translator.
+        translate: The gate.
+        plan: How many composites.
+        compose: How threats are put into bags.
+        score: Fidelity.
+        uplift: The detector experiment.
+    """
+
+    data: DataConfig
+    name: str = "project"
+    seed: int = 0
+    split: SplitConfig = SplitConfig()
+    photos: IntakeConfig = IntakeConfig()
+    signatures: SignaturesConfig = SignaturesConfig()
+    train: TrainConfig = TrainConfig()
+    translate: TranslateConfig = TranslateConfig()
+    plan: PlanConfig = PlanConfig(Strategy.EQUALISE)
+    compose: ComposeConfig = ComposeConfig()
+    score: ScoreConfig = ScoreConfig()
+    uplift: UpliftConfig = UpliftConfig()
+
+
+def read_project(path: Path) -> Project:
+    """Read and check a project file.
+
+    Raises:
+        ConfigError: Not TOML, an unknown or missing key, a value of another type or out of range.
+        DataError: A data folder that does not exist.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such project file. `threatray init {path}` writes one to fill in.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}.") from None
+    project = from_table(Project, table, str(path))
+    data = project.data
+    found = {key: path.parent / value for key in _PATH_KEYS if isinstance(value := getattr(data, key), Path)}
+    for key, place in found.items():
+        if not place.exists():
+            raise DataError(f"{path}, [data] {key}: {place} does not exist.")
+    return replace(project, data=replace(data, **found))  # type: ignore[arg-type]
+
+
+_PATH_KEYS: Final = ("labelled", "benign", "photos", "photo_masks", "validation", "test", "truth")
+
+TEMPLATE: Final = """\
+# A threatray project. Paths are relative to this file; every key that is commented out shows its default.
+name = "my-project"
+seed = 7
+
+[data]
+labelled = "scans"          # labelled scans with threats: COCO, or Pascal VOC as SIXray has it
+benign = "bags"             # bags without threats: a folder of images, or a dataset
+photos = "photos"           # photos/gun/*.jpg, photos/knife/*.jpg, ...
+# photo_masks = "masks"     # masks of the photos in the same layout, if there are any
+# test = "test"             # a test set of its own; else a share of the above, split by group
+classes = ["gun", "knife"]  # leave out to take every class that occurs
+aliases = { Gun = "gun", Knife = "knife", handgun = "gun" }
+
+[split]
+# validation_share = 0.15
+# test_share = 0.3
+
+[train]
+# preset = "tiny"           # tiny, base, paper
+# size = 64                 # side of the canvas in pixels
+# steps = 2000
+# threads = 1               # part of the settings: their number can change the last bit
+
+[plan]
+# strategy = "equalise"     # preserve, equalise, effective, targets
+# multiple = 1.0            # threats to add as a multiple of those there are (preserve, effective)
+# max_signature_reuse = 20
+
+[compose]
+# placement = "spread"      # spread, match
+
+[uplift]
+# arms = ["real_only", "transformation", "synthesis", "synthesis_transformation"]
+# seeds = 5
+"""

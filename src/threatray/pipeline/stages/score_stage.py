@@ -1,0 +1,247 @@
+"""How close translated signatures are to real ones and, where it is known, to the true X-ray of the same object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threatray.core import (
+    TRANSMISSION_FLOOR,
+    BoolArray,
+    FloatArray,
+    OriginKind,
+    Quantity,
+    Score,
+    Signature,
+    XrayImage,
+    box_of_mask,
+    derive,
+    stream,
+)
+from threatray.core.files import write_json
+from threatray.core.manifest import RunManifest
+from threatray.errors import ConfigError, DataError
+from threatray.photos.crop import ObjectCrop
+from threatray.photos.library import read_crops
+from threatray.pipeline.stage import Outcome, Run, run_stage
+from threatray.pipeline.stages.train_stage import CHECKPOINT
+from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED
+from threatray.tip.library import SignatureLibrary
+
+SCORE_FILE: Final = "score.json"
+TRANSLATED: Final = "translated"
+AFTER_GATE: Final = "translated, after the gate"
+PHOTO: Final = "photo as it is"
+INVERTED: Final = "photo, grey inverted"
+FILL: Final = "mean fill of the silhouette"
+_CONTROLS: Final = (PHOTO, INVERTED, FILL)
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """How fidelity is measured.
+
+    Args:
+        encoder_steps: Updates of the domain encoder whose features KID and FID are measured in.
+        subsets: KID subsets, which its interval comes from.
+    """
+
+    encoder_steps: int = 400
+    subsets: int = 100
+
+    def __post_init__(self) -> None:
+        if self.encoder_steps < 1 or self.subsets < 2:
+            raise ConfigError(f"score: encoder_steps must be >= 1 and subsets >= 2, got {self.encoder_steps} and {self.subsets}.")
+
+
+def score(
+    config: ScoreConfig, photos: Path, signatures: Path, train: Path, translate: Path, out: Path, run: Run, *, truth: Path | None = None
+) -> RunManifest:
+    """Write ``score.json``: KID and FID of the translations and of three controls, and paired figures where truth is given.
+
+    The controls are the photo's grey value taken as transmission, the same inverted, and the silhouette filled with the
+    class's mean transmission.
+
+    Args:
+        config: How.
+        photos: Folder of ``threatray photos``.
+        signatures: Folder of ``threatray signatures``; the encoder is trained on them.
+        train: Folder of ``threatray train``.
+        translate: Folder of ``threatray translate``.
+        out: Folder to make.
+        run: How.
+        truth: A signature library whose ids are photo ids: the true X-ray of each photo's object, never shown to training.
+    """
+
+    def body(work: Path) -> Outcome:
+        from threatray.metrics.encoder import DomainEncoder, EncoderConfig
+        from threatray.metrics.fid import fid
+        from threatray.metrics.kid import kid
+        from threatray.pipeline.canvases import canvases_of
+        from threatray.synthesis.threads import fixed_threads
+        from threatray.synthesis.translate import Translator
+
+        translator = Translator.load(train / CHECKPOINT)
+        threads = translator.config.threads
+        real = _load_all(signatures, OriginKind.REAL)
+        crops = {crop.id: crop for crop in read_crops(photos)}
+        accepted, rejected = _load_all(translate / ACCEPTED), _load_all(translate / REJECTED)
+        translated = sorted([*accepted, *rejected], key=lambda signature: signature.id)
+        arms = {TRANSLATED: translated, AFTER_GATE: accepted, **_controls(translated, crops, real)}
+        truths = {} if truth is None else _truths(truth, translated)
+        reference = [truths[signature.id] for signature in translated if signature.id in truths] or real
+        against = "true X-rays of the same objects" if truths else "real signatures of the training scans"
+        scores: list[Score] = []
+        by_arm: dict[str, Any] = {}
+        with fixed_threads(threads), run.progress.task("score", "arm") as update:
+            known = canvases_of(real, translator)
+            encoder = DomainEncoder.train(
+                known.transmission,
+                known.class_index,
+                translator.class_names,
+                seed=derive(run.seed, "score"),
+                config=EncoderConfig(steps=config.encoder_steps, threads=threads),
+            )
+            for place, (name, members) in enumerate(arms.items()):
+                first, second = _same_mix(members, reference, stream(run.seed, "score", name))
+                features = [encoder.features(canvases_of(some, translator).transmission) for some in (first, second)]
+                rng = stream(run.seed, "score", "subsets")
+                measured = kid(*features, extractor=encoder.name, rng=rng, name=f"KID({name}, {against})", subsets=config.subsets)
+                by_arm[name] = measured.as_json()
+                scores += [measured, fid(*features, extractor=encoder.name, name=f"FID({name}, {against})")]
+                update(place + 1, len(arms))
+        paired = _paired(arms, truths)
+        scores += _paired_scores(paired, run.seed)
+        write_json(
+            work / SCORE_FILE,
+            {"scores": [each.as_json() for each in scores], "kid_by_arm": by_arm, "paired": paired, "notes": _notes(against)},
+        )
+        figures = {each.name: each.value for each in scores if each.name.startswith(("KID", "SSIM"))}
+        return Outcome({"against": against, "features": encoder.name, "figures": figures})
+
+    inputs = {"photos": photos, "signatures": signatures, "train": train, "translate": translate}
+    return run_stage("score", config, inputs if truth is None else {**inputs, "truth": truth}, out, run, body)
+
+
+def _notes(against: str) -> list[str]:
+    return [
+        f"KID and FID are measured against {against}, in the features of an encoder trained on this run's real signatures: "
+        "compare them within this report only, never with published figures.",
+        "Both sets of a comparison have the same number of objects of each class. KID intervals are over random subsets.",
+        "SSIM and PSNR are taken inside the object's box, on transmissions, all channels.",
+    ]
+
+
+def _load_all(folder: Path, kind: OriginKind | None = None) -> list[Signature]:
+    library = SignatureLibrary.open(folder)
+    return [library.load(name) for name in (library if kind is None else library.select(kind=kind)).ids()]
+
+
+def _controls(translated: Sequence[Signature], crops: Mapping[str, ObjectCrop], real: Sequence[Signature]) -> dict[str, list[Signature]]:
+    """The three things that cost nothing, in the frames of the translations."""
+    means = _mean_transmissions(real)
+    made: dict[str, list[Signature]] = {name: [] for name in _CONTROLS}
+    for signature in translated:
+        grey = crops[signature.id].pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
+        channels = len(signature.image.channels)
+        mean = means[signature.class_name]
+        made[PHOTO].append(_refilled(signature, np.repeat(grey[None], channels, axis=0)))
+        made[INVERTED].append(_refilled(signature, np.repeat(1 - grey[None], channels, axis=0)))
+        made[FILL].append(_refilled(signature, np.broadcast_to(mean[:, None, None], signature.image.values.shape)))
+    return made
+
+
+def _mean_transmissions(real: Sequence[Signature]) -> dict[str, NDArray[np.float32]]:
+    pixels: dict[str, list[FloatArray]] = {}
+    for signature in real:
+        pixels.setdefault(signature.class_name, []).append(signature.image.values[:, signature.mask])
+    return {name: np.concatenate(values, axis=1).mean(axis=1).astype(np.float32) for name, values in pixels.items()}
+
+
+def _refilled(signature: Signature, values: NDArray[Any]) -> Signature:
+    inside = np.clip(values, TRANSMISSION_FLOOR, 1.0)
+    image = XrayImage(np.where(signature.mask, inside, 1.0).astype(np.float32), Quantity.TRANSMISSION, signature.image.channels)
+    return Signature(signature.id, image, signature.mask, signature.class_name, signature.origin)
+
+
+def _truths(folder: Path, translated: Sequence[Signature]) -> dict[str, Signature]:
+    """Translation id -> the true signature of the photo it came from."""
+    library = SignatureLibrary.open(folder)
+    names = set(library.ids())
+    found = {signature.id: library.load(signature.origin.source_id) for signature in translated if signature.origin.source_id in names}
+    if not found:
+        raise DataError(f"{folder}: holds no signature named after a photo; its ids must be photo ids.")
+    return found
+
+
+def _same_mix(
+    members: Sequence[Signature], reference: Sequence[Signature], rng: np.random.Generator
+) -> tuple[list[Signature], list[Signature]]:
+    """Equal numbers of each class from both, so that a different class mix is not taken for a difference of the pictures."""
+    chosen: tuple[list[Signature], list[Signature]] = ([], [])
+    for name in sorted({signature.class_name for signature in members}):
+        sides = [[signature for signature in side if signature.class_name == name] for side in (members, reference)]
+        count = min(map(len, sides))
+        for kept, side in zip(chosen, sides, strict=True):
+            kept.extend(side[place] for place in sorted(rng.permutation(len(side))[:count]))
+    return chosen
+
+
+def _paired(arms: Mapping[str, Sequence[Signature]], truths: Mapping[str, Signature]) -> list[dict[str, Any]]:
+    from threatray.metrics.paired import psnr_in_box, ssim_in_box
+
+    rows = []
+    for place, signature in enumerate(arms[TRANSLATED]):
+        if signature.id not in truths:
+            continue
+        row: dict[str, Any] = {"id": signature.id, "class_name": signature.class_name}
+        for name in (TRANSLATED, *_CONTROLS):
+            made, true, mask = _aligned(arms[name][place], truths[signature.id])
+            row[f"ssim: {name}"] = round(ssim_in_box(made, true, mask), 5)
+            row[f"psnr: {name}"] = round(psnr_in_box(made, true, mask), 4)
+        rows.append(row)
+    return rows
+
+
+def _aligned(made: Signature, truth: Signature) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Both cut to their own silhouette's box; the crop's mask may differ from the true one by a pixel, so sizes are made equal."""
+    import cv2
+
+    cut, true = _cut(made), _cut(truth)
+    size = (true.shape[2], true.shape[1])
+    if cut.shape != true.shape:
+        cut = np.stack([cv2.resize(np.ascontiguousarray(channel), size, interpolation=cv2.INTER_AREA) for channel in cut]).astype(
+            np.float32
+        )
+    return cut, true, np.ones(true.shape[1:], np.bool_)
+
+
+def _cut(signature: Signature) -> FloatArray:
+    x0, y0, x1, y1 = (int(edge) for edge in box_of_mask(signature.mask))
+    return np.ascontiguousarray(signature.image.values[:, y0:y1, x0:x1])
+
+
+def _paired_scores(paired: Sequence[Mapping[str, Any]], seed: int) -> list[Score]:
+    """Means over the objects with bootstrap intervals, of each arm and of each difference to a control."""
+    if not paired:
+        return []
+    rng = stream(seed, "score", "bootstrap")
+    draws = rng.integers(len(paired), size=(1000, len(paired)))
+    scores = []
+    for measure in ("ssim", "psnr"):
+        columns = {name: np.array([row[f"{measure}: {name}"] for row in paired]) for name in (TRANSLATED, *_CONTROLS)}
+        scores += [_mean_score(f"{measure.upper()}({name}, truth)", values, draws) for name, values in columns.items()]
+        gains = {name: columns[TRANSLATED] - columns[name] for name in _CONTROLS}
+        scores += [_mean_score(f"{measure.upper()} gain over {name}", values, draws) for name, values in gains.items()]
+    return scores
+
+
+def _mean_score(name: str, values: NDArray[Any], draws: NDArray[np.int64]) -> Score:
+    means = values[draws].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Score(name, float(values.mean()), float(low), float(high), len(values), "", higher_is_better=True)

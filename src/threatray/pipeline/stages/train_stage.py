@@ -1,0 +1,131 @@
+"""Train the translator; a killed training goes on from its last checkpoint and ends with the same bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from threatray.core import OriginKind, Signature, XrayImage
+from threatray.core.files import whole_file, write_json
+from threatray.core.image_file import write_png
+from threatray.core.manifest import RunManifest
+from threatray.errors import DataError
+from threatray.photos.crop import ObjectCrop
+from threatray.photos.library import read_crops
+from threatray.pipeline.interrupts import asked_to_stop
+from threatray.pipeline.rendering import on_screen
+from threatray.pipeline.stage import Outcome, Run, plain, run_stage
+from threatray.synthesis.config import TrainConfig
+from threatray.tip.library import SignatureLibrary
+
+CHECKPOINT: Final = "checkpoint.pt"
+HISTORY: Final = "history.jsonl"
+_STEPS_BETWEEN_LINES: Final = 5
+
+
+def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: Run) -> RunManifest:
+    """Train photo crops (A) to signatures (B).
+
+    Args:
+        config: Networks, losses, length.
+        photos: Folder of ``threatray photos``.
+        signatures: Folder of ``threatray signatures``.
+        out: Folder to make: ``checkpoint.pt``, ``history.jsonl``, ``samples/``.
+        run: How.
+
+    Raises:
+        DataError: A class has photos but no signatures, or the other way round.
+    """
+
+    def body(work: Path) -> Outcome:
+        from threatray.synthesis.domain import DomainSet
+        from threatray.synthesis.train import CycleGan
+
+        crops = read_crops(photos)
+        library = SignatureLibrary.open(signatures)
+        real = [library.load(name) for name in library.select(kind=OriginKind.REAL).ids()]
+        classes = _shared_classes(crops, real)
+        wanted_a = [(crop.id, crop.pixels, crop.mask, crop.class_name) for crop in crops]
+        domain_a = DomainSet.of_photos(wanted_a, classes, config.size, pose=config.pose)
+        domain_b = DomainSet.of_signatures(real, classes, config.size, encoding=config.encoding, pose=config.pose)
+        model = CycleGan(config, classes, domain_b.channels, seed=run.seed)
+        checkpoint = work / CHECKPOINT
+        _forget_after(work / HISTORY, _step_of(checkpoint))
+        with asked_to_stop() as stop, run.progress.task("train", "step") as update, (work / HISTORY).open("a", encoding="utf-8") as history:
+
+            def note(step: int, steps: int, losses: Any, wait: float) -> None:
+                update(step, steps)
+                if step % _STEPS_BETWEEN_LINES == 0 or step == steps:
+                    history.write(json.dumps({"step": step, **plain(losses)}, sort_keys=True) + "\n")
+                    history.flush()
+
+            def draw(samples: Any) -> None:
+                _write_grid(work / "samples" / f"step_{samples.step:06d}.png", samples, config, domain_b.channels)
+
+            ended = model.fit(domain_a, domain_b, checkpoint=checkpoint, on_progress=note, on_samples=draw, should_stop=stop)
+        if not ended.finished:
+            run.progress.say(f"train: stopped at step {ended.steps} of {config.steps}; the checkpoint is saved")
+            raise KeyboardInterrupt
+        run.progress.say(
+            f"train: {ended.steps} steps in {ended.seconds:.0f} s here, "
+            f"{ended.steps * config.batch_size / max(ended.seconds, 1e-9):.1f} images/s, {100 * ended.data_wait:.1f} % of the time waiting"
+        )
+        facts = {
+            "preset": config.preset.value,
+            "steps": config.steps,
+            "batch_size": config.batch_size,
+            "image_size": config.size,
+            "parameters": {name: sum(weight.numel() for weight in net.parameters()) for name, net in model.nets.named().items()},
+            "photos": len(domain_a),
+            "signatures": len(domain_b),
+            "classes": list(classes),
+            "channels": list(domain_b.channels),
+        }
+        write_json(work / "train.json", facts)
+        return Outcome({key: facts[key] for key in ("preset", "steps", "photos", "signatures", "classes")})
+
+    return run_stage("train", config, {"photos": photos, "signatures": signatures}, out, run, body)
+
+
+def _shared_classes(crops: list[ObjectCrop], real: list[Signature]) -> tuple[str, ...]:
+    have_photos, have_signatures = {crop.class_name for crop in crops}, {signature.class_name for signature in real}
+    for name in sorted(have_photos ^ have_signatures):
+        present, absent = ("photos", "signatures") if name in have_photos else ("signatures", "photos")
+        raise DataError(
+            f"train: class {name!r} has {present} but no {absent}, so nothing can be learned for it. "
+            f"Add {absent} of {name!r}, or leave the class out of 'classes'."
+        )
+    return tuple(sorted(have_photos))
+
+
+def _step_of(checkpoint: Path) -> int:
+    from threatray.synthesis.checkpoint import load_checkpoint
+
+    return int(load_checkpoint(checkpoint)["step"]) if checkpoint.is_file() else 0
+
+
+def _forget_after(history: Path, step: int) -> None:
+    """Drop the lines that a killed run wrote after its last checkpoint; they will be written again."""
+    lines = history.read_text(encoding="utf-8").splitlines() if history.is_file() else []
+    kept = []
+    for line in lines:
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except json.JSONDecodeError:
+            break  # cut off in the middle by the kill
+    with whole_file(history) as temporary:
+        temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def _write_grid(path: Path, samples: Any, config: TrainConfig, channels: tuple[str, ...]) -> None:
+    """Photos above, what the averaged generator makes of them below."""
+    import numpy as np
+
+    from threatray.core import Quantity
+
+    photos = np.round((samples.batch.real_a.numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    made = config.encoding.decode(samples.fake_b).numpy().astype(np.float32)
+    screens = [on_screen(XrayImage(values, Quantity.TRANSMISSION, channels)) for values in made]
+    write_png(path, np.concatenate([np.concatenate(list(photos), axis=1), np.concatenate(screens, axis=1)], axis=0))

@@ -1,0 +1,180 @@
+"""Train detectors with and without the synthetic part on equal budgets and compare them on the untouched test set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from threatray.core import Quantity, derive
+from threatray.core.files import write_json
+from threatray.core.manifest import RunManifest
+from threatray.errors import ConfigError
+from threatray.pipeline.sources import Located, Part, PartName, Role, Sources, Taxonomy, read_parts
+from threatray.pipeline.stage import Outcome, Run, run_stage
+from threatray.pipeline.workers import run_jobs
+from threatray.uplift.arms import BASELINE, STANDARD_ARMS, Pool
+from threatray.uplift.config import FasterRcnnConfig
+
+RESULTS: Final = "results.jsonl"
+UPLIFT_FILE: Final = "uplift.json"
+
+
+@dataclass(frozen=True)
+class UpliftConfig:
+    """The experiment.
+
+    Args:
+        arms: Names of arms; the first must be ``real_only``, which the others are compared with.
+        seeds: How many paired seeds.
+        detector: The detector and its budget, equal in every arm.
+    """
+
+    arms: tuple[str, ...] = (BASELINE, "transformation", "synthesis", "synthesis_transformation")
+    seeds: int = 5
+    detector: FasterRcnnConfig = field(default_factory=FasterRcnnConfig)
+
+    def __post_init__(self) -> None:
+        for name in self.arms:
+            if name not in STANDARD_ARMS:
+                raise ConfigError(f"uplift: no arm is called {name!r}; there are {', '.join(STANDARD_ARMS)}.")
+        if not self.arms or self.arms[0] != BASELINE or len(set(self.arms)) != len(self.arms):
+            raise ConfigError(f"uplift: arms must start with {BASELINE!r} and name each arm once, got {list(self.arms)}.")
+        if self.seeds < 1:
+            raise ConfigError(f"uplift: seeds must be at least 1, got {self.seeds}.")
+
+
+@dataclass(frozen=True)
+class _Shared:
+    config: UpliftConfig
+    sources: Sources
+    parts: Mapping[PartName, Part]
+    composites: Mapping[Pool, Sources]
+
+
+@dataclass(frozen=True)
+class _Job:
+    arm: str
+    seed: int
+
+
+def uplift(
+    config: UpliftConfig,
+    taxonomy: Taxonomy,
+    paths: Mapping[Role, Path],
+    split: Path,
+    composites: Mapping[Pool, Path],
+    out: Path,
+    run: Run,
+) -> RunManifest:
+    """Write ``results.jsonl``, a line for each (arm, seed), and ``uplift.json``, the comparison.
+
+    Args:
+        config: Arms, seeds, detector.
+        taxonomy: Classes that count.
+        paths: The datasets.
+        split: Folder of ``threatray split``.
+        composites: Pool -> folder of ``threatray compose``.
+        out: Folder to make.
+        run: How.
+    """
+    for name in config.arms:
+        for pool in STANDARD_ARMS[name].shares:
+            if pool not in (Pool.BENIGN, Pool.REAL) and pool not in composites:
+                raise ConfigError(f"uplift: the arm {name!r} needs {pool.value} composites, but none were given.")
+
+    def body(work: Path) -> Outcome:
+        from threatray.uplift.results import JobResult
+        from threatray.uplift.summary import summarise
+
+        sources = Sources.open(paths, taxonomy, strict=run.strict)
+        made = {pool: Sources.open({Role.LABELLED: path}, taxonomy) for pool, path in composites.items()}
+        shared = _Shared(config, sources, read_parts(split, sources), made)
+        jobs = [_Job(arm, derive(run.seed, "uplift", repeat) % 2**31) for repeat in range(config.seeds) for arm in config.arms]
+        with run.progress.task("uplift", "detector") as update:
+            lines = run_jobs(_run_one, shared, jobs, workers=run.workers, update=update, ledger=work / RESULTS)
+        summary = summarise([JobResult.from_json(line) for line in lines])
+        written = summary.as_json()
+        write_json(work / UPLIFT_FILE, written)
+        verdicts = [each["sentence"] for each in written["differences"]]
+        return Outcome({"arms": list(config.arms), "seeds": config.seeds, "verdicts": verdicts})
+
+    inputs = {
+        "split": split,
+        **{role.value: path for role, path in paths.items()},
+        **{pool.value: path for pool, path in composites.items()},
+    }
+    return run_stage("uplift", {"uplift": config, "taxonomy": taxonomy}, inputs, out, run, body)
+
+
+def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
+    import torch
+
+    from threatray.uplift.experiment import run_job
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # one detector a process; the number of threads can change the last bit
+    try:
+        arm = STANDARD_ARMS[job.arm]
+        side = shared.config.detector.image_size
+        train = shared.parts[PartName.TRAIN]
+        pools = {pool: _pool_of(shared, train, pool, side) for pool in arm.shares}
+        held = {
+            name: _pool(shared.sources, [*shared.parts[name].threats, *shared.parts[name].benign], side, synthetic=False)
+            for name in (PartName.VALIDATION, PartName.TEST)
+        }
+        result = run_job(
+            arm,
+            job.seed,
+            pools,
+            held[PartName.VALIDATION],
+            held[PartName.TEST],
+            shared.config.detector,
+            classes=shared.sources.classes(),
+        )
+        return json.loads(json.dumps(result.to_json()))  # type: ignore[no-any-return]
+    finally:
+        torch.set_num_threads(before)
+
+
+def _pool_of(shared: _Shared, train: Part, pool: Pool, side: int) -> Any:
+    if pool is Pool.BENIGN:
+        return _pool(shared.sources, train.benign, side, synthetic=False)
+    if pool is Pool.REAL:
+        return _pool(shared.sources, train.threats, side, synthetic=False)
+    made = shared.composites[pool]
+    return _pool(made, made.located(Role.LABELLED), side, synthetic=True)
+
+
+def _pool(sources: Sources, located: Sequence[Located], side: int, *, synthetic: bool) -> Any:
+    """The images as the screen shows them, brought to the detector's size and kept in memory."""
+    import cv2
+
+    from threatray.uplift.images import MemoryPool, TrainingImage
+
+    images = []
+    for one in located:
+        sample = sources.load(one, Quantity.PSEUDO_COLOUR)
+        height, width = sample.image.size
+        scale = min(1.0, side / min(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = np.round(sample.image.values * 255).astype(np.uint8).transpose(1, 2, 0)
+        small = pixels if scale == 1.0 else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        colour = np.repeat(small.reshape(*small.shape[:2], -1), 3 if small.ndim == 2 or small.shape[2] == 1 else 1, axis=2)
+        factors = np.array([size[0] / width, size[1] / height] * 2, np.float32)
+        boxes = np.clip(sample.annotations.boxes * factors, 0, [size[0], size[1]] * 2).astype(np.float32)
+        images.append(
+            TrainingImage(
+                np.ascontiguousarray(colour.transpose(2, 0, 1)),
+                boxes,
+                sample.annotations.labels,
+                sample.group if synthetic else f"{one.role.value}:{sample.group}",  # a composite's group is its bag's
+                synthetic=synthetic,
+                id=one.key,
+            )
+        )
+    return MemoryPool(tuple(images))

@@ -1,0 +1,112 @@
+"""The page from the data: every value escaped, nothing fetched, the same data to the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from threatray.core.files import write_text
+from threatray.report import plots
+from threatray.report.data import ReportData, build
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def render(data: ReportData) -> str:
+    """The whole page as one HTML text.
+
+    Args:
+        data: What ``build`` found.
+
+    Returns:
+        A self-contained page: style, script, plots and pictures inside, no address outside itself. Equal data give equal text.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style, script = (_TEMPLATES / "page.css").read_text(encoding="utf-8"), (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(
+        data=data,
+        # Our own files and matplotlib's output (which escapes its texts) are markup; nothing of the user's is.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        script_hash=_csp_hash(script),
+        plots={name: Markup(svg) for name, svg in draw_plots(data).items()},  # noqa: S704
+    )
+
+
+def write_report(run_folder: Path, out_html: Path) -> ReportData:
+    """Build the report of a run folder and write it, whole or not at all.
+
+    Args:
+        run_folder: The folder that ``threatray demo`` or ``threatray run`` made; stages may be absent.
+        out_html: The file to write.
+
+    Returns:
+        What the page shows.
+
+    Raises:
+        DataError: Not a run folder, or a stage's file is broken.
+    """
+    data = build(run_folder)
+    write_text(out_html, render(data))
+    return data
+
+
+def draw_plots(data: ReportData) -> dict[str, str]:
+    """Every plot that the data hold something for, as SVG by name."""
+    drawn: dict[str, str] = {}
+    if data.headline.estimates:
+        drawn["headline"] = plots.interval_plot(
+            data.headline.estimates,
+            name="headline",
+            title=data.headline.plot_title,
+            axis=data.headline.plot_axis,
+            zero=True,
+            share=True,
+            width=600,
+        )
+    if data.inputs:
+        for place, one in enumerate(data.inputs.positions):
+            drawn[f"positions{place}"] = plots.heat_map(one.grid, name=f"positions{place}", title=one.dataset)
+        if data.inputs.sizes:
+            drawn["sizes"] = plots.quantile_plot(
+                data.inputs.sizes, name="sizes", title="Size of labelled threats", axis="side of the box over side of the picture"
+            )
+    if data.balance:
+        drawn["balance"] = plots.before_after(data.balance.before, data.balance.after, name="balance")
+    if data.fidelity:
+        if data.fidelity.arms:
+            drawn["kid"] = plots.interval_plot(
+                data.fidelity.arms, name="kid", title="Distance to real X-rays (KID)", axis="KID, lower is closer", zero=False
+            )
+        if data.fidelity.dots:
+            drawn["paired"] = plots.paired_dots(
+                data.fidelity.dots,
+                name="paired",
+                title="SSIM to the true X-ray, one dot an object",
+                x_axis="inverted photo",
+                y_axis="translation",
+            )
+    if data.uplift:
+        for place, measure in enumerate(data.uplift.plots):
+            drawn[f"measure{place}"] = plots.interval_plot(
+                measure.estimates, name=f"measure{place}", title=measure.title, axis=measure.axis, zero=False, share=True
+            )
+    if data.training:
+        for place, losses in enumerate(data.training.losses):
+            drawn[f"loss{place}"] = plots.curves(losses.lines, name=f"loss{place}", title=losses.title.capitalize())
+    return drawn
+
+
+def _csp_hash(script: str) -> str:
+    """What the page's own policy calls its one script; any other script is refused by the browser."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+__all__ = ["draw_plots", "render", "write_report"]

@@ -1,0 +1,5 @@
+"""Settings of a training."""
+
+from threatray.synthesis.train import TrainConfig
+
+__all__ = ["TrainConfig"]

@@ -1,0 +1,131 @@
+"""Networks for minutes on a laptop: most of the work on a quarter of the canvas's side, class and position known, no normalisation.
+
+Instance normalisation takes its statistics over a canvas that is mostly blank, which makes an object's brightness depend on its size and
+throws away absolute density; these nets have none and are kept stable by small residual branches instead.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class _Block(nn.Module):
+    """x + conv(act(conv(act(x) + class bias))); the last convolution starts small."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.bias = nn.Embedding(classes, channels)
+
+    def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        hidden = functional.leaky_relu(x, 0.2) + self.bias(class_index)[:, :, None, None]
+        hidden = functional.leaky_relu(self.first(hidden), 0.2, inplace=True)
+        result: torch.Tensor = x + self.second(hidden)
+        return result
+
+
+def _with_position(x: torch.Tensor) -> torch.Tensor:
+    """Append planes of x and y in [-1, 1]: on an upright canvas the place says much about the part."""
+    height, width = x.shape[2:]
+    rows = torch.linspace(-1.0, 1.0, height)[:, None].expand(height, width)
+    columns = torch.linspace(-1.0, 1.0, width)[None].expand(height, width)
+    return torch.cat([x, torch.stack([rows, columns]).expand(x.shape[0], 2, height, width)], 1)
+
+
+class LightGenerator(nn.Module):
+    """Fold the canvas to half and quarter side, think there, unfold with one skip at half side.
+
+    Args:
+        inputs: Input channels with the mask.
+        outputs: Output channels.
+        classes: Number of classes, at least 1.
+        width: Channels at quarter side.
+        stem: Channels at half side.
+        blocks: Residual blocks at quarter side.
+
+    Example:
+        >>> net = LightGenerator(4, 2, classes=3, width=8, stem=4, blocks=1)
+        >>> net(torch.zeros(1, 4, 16, 16), torch.tensor([2])).shape
+        torch.Size([1, 2, 16, 16])
+    """
+
+    conditional = True
+
+    def __init__(self, inputs: int, outputs: int, *, classes: int, width: int = 64, stem: int = 24, blocks: int = 4) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(4 * inputs, stem, 3, padding=1)
+        self.down = nn.Conv2d(stem + 2, width, 4, stride=2, padding=1)
+        self.blocks = nn.ModuleList(_Block(width, classes) for _ in range(blocks))
+        self.up = nn.Conv2d(width, 4 * stem, 1)
+        self.merge = nn.Conv2d(2 * stem, stem, 3, padding=1)
+        self.out = nn.Conv2d(stem, 4 * outputs, 3, padding=1)
+
+    def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, S, S) and (N,) classes to (N, outputs, S, S) in [-1, 1]; S a multiple of 4."""
+        fine = functional.leaky_relu(self.stem(functional.pixel_unshuffle(x, 2)), 0.2)
+        coarse = self.down(_with_position(fine))
+        for block in self.blocks:
+            coarse = block(coarse, class_index)
+        risen = functional.pixel_shuffle(self.up(functional.leaky_relu(coarse, 0.2)), 2)
+        merged = functional.leaky_relu(self.merge(torch.cat([risen, fine], 1)), 0.2)
+        return torch.tanh(functional.pixel_shuffle(self.out(merged), 2))
+
+
+class LightDiscriminator(nn.Module):
+    """Two verdicts with class knowledge: patches of 22 pixels, and the whole object.
+
+    Patch logits alone let a bright head and a dark handle pass, if each patch looks like *some* part of a hammer; the head that sees the
+    whole object does not.
+
+    Args:
+        inputs: Input channels with the mask.
+        classes: Number of classes, at least 1.
+        width: Channels at half side.
+
+    Example:
+        >>> heads = LightDiscriminator(3, classes=2, width=4)(torch.zeros(1, 3, 32, 32), torch.tensor([0]))
+        >>> [tuple(head.shape) for head in heads]
+        [(1, 1, 8, 8), (1, 1)]
+    """
+
+    conditional = True
+
+    def __init__(self, inputs: int, *, classes: int, width: int = 24) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(4 * inputs, width, 3, padding=1)
+        self.down = nn.Conv2d(width + 2, 2 * width, 4, stride=2, padding=1)
+        self.further = nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)
+        self.furthest = nn.Conv2d(4 * width, 4 * width, 4, stride=2, padding=1)
+        self.patch = nn.Conv2d(2 * width, 1, 1)
+        self.patch_class = nn.Embedding(classes, 2 * width)
+        self.whole = nn.Linear(4 * width, 1)
+        self.whole_class = nn.Embedding(classes, 4 * width)
+        self.place = nn.Embedding(classes, 4 * width)
+
+    def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
+        """Logits: (N, 1, S/4, S/4) of patches and (N, 1) of the object."""
+        fine = functional.leaky_relu(self.stem(functional.pixel_unshuffle(x, 2)), 0.2)
+        middle = functional.leaky_relu(self.down(_with_position(fine)), 0.2)
+        patch = self.patch(middle) + (middle * self.patch_class(class_index)[:, :, None, None]).sum(1, keepdim=True)
+        coarse = self.further(middle) + self.place(class_index)[:, :, None, None]
+        coarse = functional.leaky_relu(self.furthest(functional.leaky_relu(coarse, 0.2)), 0.2).mean((2, 3))
+        whole = self.whole(coarse) + (coarse * self.whole_class(class_index)).sum(1, keepdim=True)
+        return [patch, whole]
+
+
+def init_light(module: nn.Module, generator: torch.Generator) -> None:
+    """Variance-keeping weights; the last layer of every residual branch at a tenth, embeddings small."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(part.weight, a=0.2, generator=generator)
+            nn.init.zeros_(part.bias)  # type: ignore[arg-type]
+        elif isinstance(part, nn.Embedding):
+            nn.init.normal_(part.weight, 0.0, 0.02, generator=generator)
+    for part in module.modules():
+        if isinstance(part, _Block):
+            part.second.weight.data.mul_(0.1)
+        elif isinstance(part, LightGenerator):
+            part.out.weight.data.mul_(0.2)

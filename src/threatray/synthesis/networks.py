@@ -1,0 +1,230 @@
+"""The networks of the CycleGAN paper: ResNet and U-Net generators and the PatchGAN, with the published layout of layers.
+
+The order and the names of the layers equal those of the authors' code, so that weights trained there fit.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from threatray.errors import ConfigError
+
+
+def _norm(channels: int) -> nn.Module:
+    return nn.InstanceNorm2d(channels, affine=False, track_running_stats=False)
+
+
+class ResnetBlock(nn.Module):
+    """Two 3x3 convolutions with reflection padding around a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            _norm(channels),
+            nn.ReLU(inplace=True),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            _norm(channels),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Same shape."""
+        return x + self.conv_block(x)  # type: ignore[no-any-return]
+
+
+class ResnetGenerator(nn.Module):
+    """c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-out, tanh.
+
+    Args:
+        inputs: Input channels.
+        outputs: Output channels.
+        width: Channels after the first layer (ngf).
+        blocks: 6 for 128 px, 9 for 256 px and more.
+
+    Source:
+        Zhu et al. 2017, appendix 7.2; Johnson et al. 2016.
+
+    Example:
+        >>> ResnetGenerator(3, 2, width=4, blocks=1)(torch.zeros(1, 3, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, width: int = 64, blocks: int = 9) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(inputs, width, 7), _norm(width), nn.ReLU(inplace=True)]
+        for factor in (1, 2):
+            channels = width * factor
+            layers += [nn.Conv2d(channels, channels * 2, 3, stride=2, padding=1), _norm(channels * 2), nn.ReLU(inplace=True)]
+        layers += [ResnetBlock(width * 4) for _ in range(blocks)]
+        for factor in (4, 2):
+            channels, half = width * factor, width * factor // 2
+            up = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
+            layers += [up, _norm(half), nn.ReLU(inplace=True)]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, outputs, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, S, S) to (N, outputs, S, S) in [-1, 1]; S a multiple of 4."""
+        return self.model(x)  # type: ignore[no-any-return]
+
+
+class _UnetLevel(nn.Module):
+    def __init__(
+        self, outer: int, inner: int, *, inputs: int | None = None, inside: nn.Module | None = None, outermost: bool = False
+    ) -> None:
+        super().__init__()
+        self.outermost = outermost
+        down: list[nn.Module] = [nn.Conv2d(inputs or outer, inner, 4, stride=2, padding=1, bias=outermost or True)]
+        up = nn.ConvTranspose2d(inner if inside is None else inner * 2, outer, 4, stride=2, padding=1)
+        if outermost:
+            layers = [*down, inside, nn.ReLU(inplace=True), up, nn.Tanh()]
+        elif inside is None:
+            layers = [nn.LeakyReLU(0.2, inplace=True), *down, nn.ReLU(inplace=True), up, _norm(outer)]
+        else:
+            layers = [nn.LeakyReLU(0.2, inplace=True), *down, _norm(inner), inside, nn.ReLU(inplace=True), up, _norm(outer)]
+        self.model = nn.Sequential(*[layer for layer in layers if layer is not None])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x) if self.outermost else torch.cat([x, self.model(x)], 1)
+
+
+class UnetGenerator(nn.Module):
+    """The pix2pix U-Net: halve the canvas ``levels`` times down to a point and come back with skips.
+
+    Args:
+        inputs: Input channels.
+        outputs: Output channels.
+        width: Channels of the outermost level.
+        levels: The canvas must be a multiple of 2**levels; 7 for 128 px, 8 for 256 px. At least 3.
+
+    Source:
+        Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017.
+
+    Example:
+        >>> UnetGenerator(3, 2, width=4, levels=4)(torch.zeros(1, 3, 32, 32)).shape
+        torch.Size([1, 2, 32, 32])
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, width: int = 64, levels: int = 7) -> None:
+        super().__init__()
+        if levels < 3:
+            raise ConfigError(f"U-Net: expected at least 3 levels, got {levels}.")
+        channels = [min(width * 2**level, width * 8) for level in range(levels)]
+        block = _UnetLevel(channels[-2], channels[-1])
+        for level in range(levels - 2, 0, -1):
+            block = _UnetLevel(channels[level - 1], channels[level], inside=block)
+        self.model = _UnetLevel(outputs, channels[0], inputs=inputs, inside=block, outermost=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, S, S) to (N, outputs, S, S) in [-1, 1]."""
+        return self.model(x)  # type: ignore[no-any-return]
+
+
+class PatchDiscriminator(nn.Module):
+    """PatchGAN: each logit judges a patch, of 70x70 pixels for 3 layers.
+
+    Args:
+        inputs: Input channels.
+        width: Channels after the first layer (ndf).
+        layers: Strided layers; 1 sees 16x16 patches, 2 sees 34x34, 3 sees 70x70.
+
+    Source:
+        Isola et al. 2017; Zhu et al. 2017.
+
+    Example:
+        >>> PatchDiscriminator(3, width=4)(torch.zeros(1, 3, 64, 64)).shape
+        torch.Size([1, 1, 6, 6])
+    """
+
+    def __init__(self, inputs: int, *, width: int = 64, layers: int = 3) -> None:
+        super().__init__()
+        if layers < 1:
+            raise ConfigError(f"PatchGAN: expected at least 1 layer, got {layers}.")
+        parts: list[nn.Module] = [nn.Conv2d(inputs, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+        before = width
+        for level in range(1, layers + 1):
+            after = width * min(2**level, 8)
+            stride = 2 if level < layers else 1
+            parts += [nn.Conv2d(before, after, 4, stride=stride, padding=1), _norm(after), nn.LeakyReLU(0.2, inplace=True)]
+            before = after
+        parts.append(nn.Conv2d(before, 1, 4, stride=1, padding=1))
+        self.model = nn.Sequential(*parts)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, S, S) to (N, 1, s, s) logits."""
+        return self.model(x)  # type: ignore[no-any-return]
+
+
+def class_planes(class_index: torch.Tensor, classes: int, like: torch.Tensor) -> torch.Tensor:
+    """One-hot classes as constant planes of the size of ``like``: (N, classes, H, W).
+
+    Example:
+        >>> class_planes(torch.tensor([1]), 2, torch.zeros(1, 3, 4, 4))[0, :, 0, 0].tolist()
+        [0.0, 1.0]
+    """
+    planes = nn.functional.one_hot(class_index, classes).to(like.dtype)
+    return planes[:, :, None, None].expand(-1, -1, like.shape[2], like.shape[3])
+
+
+class MaskedGenerator(nn.Module):
+    """A generator that knows where the object is, and of which class, and leaves air (or white) everywhere else.
+
+    Args:
+        core: Takes (N, channels + 1 [+ classes], S, S), or, where it offers ``conditional``, (N, channels + 1, S, S) and the class index.
+        classes: Number of classes given to the core; 0 for none.
+    """
+
+    def __init__(self, core: nn.Module, *, classes: int = 0) -> None:
+        super().__init__()
+        self.core = core
+        self.classes = classes
+        self.conditional = bool(getattr(core, "conditional", False))
+
+    def inside(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """What the core says the object looks like; means nothing outside the mask."""
+        given = torch.cat([image, mask], 1)
+        if self.conditional:
+            return self.core(given, class_index)  # type: ignore[no-any-return]
+        if self.classes:
+            given = torch.cat([given, class_planes(class_index, self.classes, image)], 1)
+        return self.core(given)  # type: ignore[no-any-return]
+
+    def forward(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """The object's look inside the mask, exactly 1 where the mask is 0, in proportion at its edge."""
+        return 1.0 + mask * (self.inside(image, mask, class_index) - 1.0)
+
+
+class ConditionalDiscriminator(nn.Module):
+    """A discriminator that sees the image, its mask and its class; logits as a list of heads.
+
+    Args:
+        core: Takes the same planes as a ``MaskedGenerator``'s core.
+        classes: Number of classes given to the core; 0 for none.
+    """
+
+    def __init__(self, core: nn.Module, *, classes: int = 0) -> None:
+        super().__init__()
+        self.core = core
+        self.classes = classes
+        self.conditional = bool(getattr(core, "conditional", False))
+
+    def forward(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
+        """One tensor of logits a head."""
+        given = torch.cat([image, mask], 1)
+        if self.conditional:
+            return self.core(given, class_index)  # type: ignore[no-any-return]
+        if self.classes:
+            given = torch.cat([given, class_planes(class_index, self.classes, image)], 1)
+        return [self.core(given)]
+
+
+def init_weights(module: nn.Module, generator: torch.Generator, *, std: float = 0.02) -> None:
+    """Normal(0, std) for convolution weights, 0 for biases, as published."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(part.weight, 0.0, std, generator=generator)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -1,0 +1,253 @@
+"""A labelled scan in, the threat's own transmission out: mask, guess the bag behind, divide it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from threatray.core.annotations import box_of_mask
+from threatray.core.image import COLOUR, TRANSMISSION_FLOOR, BoolArray, FloatArray, Quantity, XrayImage
+from threatray.core.sample import Provenance, Sample
+from threatray.core.signature import Origin, OriginKind, Signature
+from threatray.errors import ConfigError, DataError
+from threatray.tip.background import harmonic_fill
+from threatray.tip.refusal import Reason, Refused
+from threatray.tip.segment import threat_mask
+
+_RING_PIXELS: Final = 4
+_EIGHT_BIT_DARKEST: Final = 1 / 255
+_BLACK_BELOW: Final = 0.1
+_COLOURED_ABOVE: Final = 0.35
+
+
+@dataclass(frozen=True)
+class IsolateConfig:
+    """How a threat is taken out of its bag.
+
+    Args:
+        margin_share: Width of the ring around the box, as a share of the box's long side.
+        soft_edge: The mask is grown by this many pixels, so that the scan's own blur stays part of the signature.
+        min_area: Fewest mask pixels.
+        max_box_share: A guessed mask that fills more of its box than this is the box, not a thing.
+        min_contrast: Least median attenuation that the threat adds, mean of the channels.
+        darkest: Transmissions below this cannot be told from black in the scan; 1/255 for 8-bit pictures, smaller for 16 bit.
+    """
+
+    margin_share: float = 0.25
+    soft_edge: int = 1
+    min_area: int = 150
+    max_box_share: float = 0.92
+    min_contrast: float = 0.12
+    darkest: float = _EIGHT_BIT_DARKEST
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("margin_share", 0.02, 2.0), ("max_box_share", 0.05, 1.0), ("min_contrast", 0.0, 10.0)):
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(f"isolate: {name} must lie in [{low}, {high}], got {getattr(self, name)}.")
+        if not TRANSMISSION_FLOOR <= self.darkest < 1:
+            raise ConfigError(f"isolate: darkest must lie in [{TRANSMISSION_FLOOR:.2g}, 1), got {self.darkest}.")
+        if self.soft_edge < 0 or self.min_area < 1:
+            raise ConfigError(f"isolate: soft_edge must be >= 0 and min_area >= 1, got {self.soft_edge} and {self.min_area}.")
+
+
+@dataclass(frozen=True)
+class Isolated:
+    """A signature taken out of a scan, and how far to trust it.
+
+    Args:
+        signature: Cropped to its mask.
+        quality: In [0, 1]: the geometric mean of four figures, each 1 at best: contrast, calm of the ring, clearness of what
+            lies behind, share not clipped. Under about 0.75 most masks hold something of the bag.
+        contrast: Median attenuation that the threat adds.
+        ring_roughness: Spread of the attenuation in the ring around the mask, in units of the contrast.
+        behind: Median attenuation of the guessed bag behind the mask: dividing by something dark multiplies its noise.
+        clipped_share: Share of mask pixels lighter than the guessed bag behind them, where the guess must be wrong.
+        box: Where the mask was in the scan, xyxy pixels.
+    """
+
+    signature: Signature
+    quality: float
+    contrast: float
+    ring_roughness: float
+    behind: float
+    clipped_share: float
+    box: tuple[float, float, float, float]
+
+
+def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> Isolated | Refused:
+    r"""Take one labelled threat out of its scan: :math:`T_{threat} = T_{scan} / \hat T_{bag}` inside the mask.
+
+    Args:
+        sample: A scan in transmission or attenuation (colour: ``as_channel_transmission``), with boxes; its mask is used
+            where it has one, else guessed from the box.
+        index: Which of the sample's annotations.
+        config: Limits.
+
+    Returns:
+        The signature with its quality, named ``<sample id>-<index>``, or why it was refused.
+
+    Raises:
+        DataError: Pseudo-colour, an index that does not exist, a box outside the picture.
+
+    Note:
+        The bag behind is guessed by a soap film over the ring, so an edge that runs under the threat stays in the signature.
+
+    Example:
+        >>> from threatray.core import GREY, Annotations
+        >>> values = np.full((1, 80, 90), 0.8, np.float32); values[0, 30:50, 25:65] = 0.2
+        >>> sample = Sample("s1", XrayImage(values, Quantity.TRANSMISSION, GREY),
+        ...                 Annotations(np.array([[22, 27, 68, 53]], np.float32), ("gun",)), "bag-1")
+        >>> found = isolate(sample, 0)
+        >>> found.signature.id, f"{np.median(found.signature.image.values):.2f}", found.quality > 0.8
+        ('s1-0', '0.25', True)
+    """
+    config = config or IsolateConfig()
+    if not 0 <= index < len(sample.annotations):
+        raise DataError(f"isolate {sample.id}: annotation {index} does not exist; the scan has {len(sample.annotations)}.")
+    height, width = sample.image.size
+    x0, y0, x1, y1 = (float(edge) for edge in sample.annotations.boxes[index])
+    left, top, right, bottom = max(0, round(x0)), max(0, round(y0)), min(width, round(x1)), min(height, round(y1))
+    if right <= left or bottom <= top:
+        raise DataError(f"isolate {sample.id}: box {(x0, y0, x1, y1)} holds no pixel of the {width}x{height} scan.")
+    ring = max(2 * _RING_PIXELS, round(config.margin_share * max(right - left, bottom - top)))
+    rows, columns = slice(max(0, top - ring), bottom + ring), slice(max(0, left - ring), right + ring)
+    crop = XrayImage(np.ascontiguousarray(sample.image.values[:, rows, columns]), sample.image.quantity, sample.image.channels)
+    attenuation = np.minimum(crop.attenuation().values, np.float32(-np.log(config.darkest)))
+    if sample.annotations.masks is not None:
+        mask = np.asarray(sample.annotations.masks[index][rows, columns])
+    else:
+        inside = np.zeros(crop.size, np.bool_)
+        inside[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start] = True
+        if inside.all():
+            return Refused(Reason.NO_RING, f"the box fills the {width}x{height} scan")
+        if min(right - left, bottom - top) < 4:
+            return Refused(Reason.TOO_SMALL, f"the box is {right - left}x{bottom - top} pixels")
+        mask = threat_mask(attenuation, inside)
+        if not mask.any():
+            return Refused(Reason.NOTHING_STANDS_OUT, f"in the {right - left}x{bottom - top} box")
+        share = float(mask.sum()) / float(inside.sum())
+        if share > config.max_box_share:
+            return Refused(Reason.TOO_LARGE, f"the mask fills {share:.0%} of its box, at most {config.max_box_share:.0%}")
+    area = int(mask.sum())
+    if area < config.min_area:
+        return Refused(Reason.TOO_SMALL, f"{area} mask pixels, at least {config.min_area} are needed")
+    mask = _grow(mask, config.soft_edge)
+    hole = _grow(mask, 2)
+    rim = _grow(hole, _RING_PIXELS) & ~hole
+    if not rim.any():
+        return Refused(Reason.NO_RING, f"the mask fills the {crop.width}x{crop.height} crop")
+    behind = harmonic_fill(attenuation, hole)
+    added = attenuation - (behind * _colour_worth(attenuation) if crop.channels == COLOUR else behind)
+    around = (float(attenuation.mean(axis=0)[rim].std()), float(np.median(behind.mean(axis=0)[mask])))
+    origin = Origin(OriginKind.REAL, sample.id, sample.group, provenance=sample.provenance)
+    made = _signature(f"{sample.id}-{index}", added, mask, crop.channels, sample.annotations.labels[index], origin)
+    return _judge(made, added, mask, around, (columns.start, rows.start), config)
+
+
+def isolate_in_air(
+    image: XrayImage, sample_id: str, class_name: str, group: str, config: IsolateConfig | None = None, provenance: Provenance | None = None
+) -> Isolated | Refused:
+    """Take a threat that was scanned alone: nothing is behind it, so its transmission is the scan's.
+
+    Args:
+        image: The scan in transmission or attenuation, air around the threat.
+        sample_id: Names the signature.
+        class_name: The threat's class.
+        group: The physical object.
+        config: Limits; ``min_contrast`` also says what is not air.
+        provenance: Where the scan came from.
+
+    Returns:
+        The signature, or why it was refused.
+
+    Raises:
+        DataError: Pseudo-colour.
+
+    Example:
+        >>> values = np.ones((2, 40, 50), np.float32); values[:, 10:30, 10:40] = 0.3
+        >>> image = XrayImage(values, Quantity.TRANSMISSION, ("low_energy", "high_energy"))
+        >>> found = isolate_in_air(image, "k1", "knife", "k1")
+        >>> found.signature.image.size, f"{found.contrast:.3f}"
+        ((22, 32), '1.204')
+    """
+    import cv2
+
+    config = config or IsolateConfig()
+    attenuation = np.minimum(image.attenuation().values, np.float32(-np.log(config.darkest)))
+    mean = attenuation.mean(axis=0)
+    air = mean[mean <= np.median(mean)]
+    # Half of the median above the noise of the lighter half: thin polymer is in, air is out.
+    level = max(0.03, min(config.min_contrast / 2, float(np.median(air) + 4.45 * np.median(np.abs(air - np.median(air))))))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((mean > level).astype(np.uint8), connectivity=8)
+    if count <= 1:
+        return Refused(Reason.NOTHING_STANDS_OUT, f"no pixel attenuates by more than {level:.3f}")
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    mask = np.asarray((areas >= 0.05 * areas.max())[labels], np.bool_)
+    if int(mask.sum()) < config.min_area:
+        return Refused(Reason.TOO_SMALL, f"{int(mask.sum())} mask pixels, at least {config.min_area} are needed")
+    mask = _grow(mask, config.soft_edge)
+    origin = Origin(OriginKind.REAL, sample_id, group, provenance=provenance or Provenance())
+    made = _signature(sample_id, attenuation, mask, image.channels, class_name, origin)
+    return _judge(made, attenuation, mask, (0.0, 0.0), (0, 0), config)
+
+
+def _colour_worth(attenuation: FloatArray) -> FloatArray:
+    """How much a coloured pixel still says, from 0 for black to 1.
+
+    A palette paints all that is dense black. Dividing black by a green bag would make it magenta; black stays black.
+    """
+    brightest = np.exp(-attenuation.min(axis=0))
+    worth: FloatArray = np.clip((brightest - _BLACK_BELOW) / (_COLOURED_ABOVE - _BLACK_BELOW), 0, 1).astype(np.float32)
+    return worth
+
+
+def _signature(name: str, added: FloatArray, mask: BoolArray, channels: tuple[str, ...], class_name: str, origin: Origin) -> Signature:
+    values = np.where(mask, np.clip(np.exp(-added), TRANSMISSION_FLOOR, 1.0), 1.0).astype(np.float32)
+    return Signature(name, XrayImage(values, Quantity.TRANSMISSION, channels), mask, class_name, origin)
+
+
+def _judge(
+    made: Signature, added: FloatArray, mask: BoolArray, around: tuple[float, float], offset: tuple[int, int], config: IsolateConfig
+) -> Isolated | Refused:
+    inside = added.mean(axis=0)[mask]
+    contrast = float(np.median(inside))
+    if contrast < config.min_contrast:
+        return Refused(Reason.LOW_CONTRAST, f"adds {contrast:.3f} attenuation, at least {config.min_contrast} is needed")
+    clipped = float((inside < -0.05 * contrast).mean())
+    roughness, behind = around[0] / contrast, around[1]
+    parts = (1 - float(np.exp(-contrast / 0.3)), float(np.exp(-roughness)), float(np.exp(-behind / 2)), 1 - clipped)
+    quality = float(np.prod(parts)) ** (1 / len(parts))
+    x0, y0, x1, y1 = box_of_mask(mask)
+    box = (x0 + offset[0], y0 + offset[1], x1 + offset[0], y1 + offset[1])
+    return Isolated(crop_to_mask(made), quality, contrast, roughness, behind, clipped, box)
+
+
+def crop_to_mask(signature: Signature) -> Signature:
+    """The same signature without the empty rows and columns around its mask.
+
+    Example:
+        >>> values = np.ones((1, 9, 9), np.float32); values[0, 2:5, 3:8] = 0.5
+        >>> thing = Signature("a", XrayImage(values, Quantity.TRANSMISSION, ("grey",)), values[0] < 1, "gun",
+        ...                   Origin(OriginKind.RENDERED, "a", "a"))
+        >>> crop_to_mask(thing).image.size
+        (3, 5)
+    """
+    x0, y0, x1, y1 = (int(edge) for edge in box_of_mask(signature.mask))
+    if (x0, y0, x1, y1) == (0, 0, signature.image.width, signature.image.height):
+        return signature
+    values = np.ascontiguousarray(signature.image.values[:, y0:y1, x0:x1])
+    image = XrayImage(values, Quantity.TRANSMISSION, signature.image.channels)
+    mask = np.ascontiguousarray(signature.mask[y0:y1, x0:x1])
+    return Signature(signature.id, image, mask, signature.class_name, signature.origin)
+
+
+def _grow(mask: BoolArray, pixels: int) -> BoolArray:
+    import cv2
+
+    if pixels == 0:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel), np.bool_)

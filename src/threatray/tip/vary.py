@@ -1,0 +1,221 @@
+"""One threat, many views: turned, mirrored, scaled, thicker or thinner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+
+from threatray.core.annotations import box_of_mask
+from threatray.core.image import TRANSMISSION_FLOOR, BoolArray, FloatArray, Quantity, XrayImage
+from threatray.core.signature import Signature
+from threatray.errors import ConfigError, DataError
+
+_MAX_SIDE: Final = 8192
+_MAX_BLUR: Final = 20.0
+_COVERED: Final = 0.15
+"""A pixel belongs to the varied mask if the thing covers this much of it, compared with where it covers most: the soft
+rim, which a scan has too, stays with the thing."""
+
+
+@dataclass(frozen=True)
+class VariationParams:
+    """One drawn variation; JSON-able, and all that ``apply`` needs.
+
+    Args:
+        flip: Mirror left and right, before turning: the thing seen from its other side.
+        angle_deg: Turn counter-clockwise on the screen.
+        scale: Length multiplier.
+        density_power: k in ``T**k``: 1 leaves the thickness as it is.
+        blur_px: Standard deviation of a Gaussian blur of the attenuation, to match a softer scanner; 0 for none.
+    """
+
+    flip: bool = False
+    angle_deg: float = 0.0
+    scale: float = 1.0
+    density_power: float = 1.0
+    blur_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "density_power"):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigError(f"variation: {name} must be finite and above 0, got {getattr(self, name)}.")
+        if not np.isfinite(self.angle_deg):
+            raise ConfigError(f"variation: angle_deg must be finite, got {self.angle_deg}.")
+        if not 0 <= self.blur_px <= _MAX_BLUR:
+            raise ConfigError(f"variation: blur_px must lie in [0, {_MAX_BLUR}], got {self.blur_px}.")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of ``as_json``.
+
+        Raises:
+            DataError: Missing or unknown keys.
+        """
+        try:
+            return cls(**value)
+        except TypeError as error:
+            raise DataError(f"variation parameters: {error}. They must be those that as_json wrote.") from None
+
+
+@dataclass(frozen=True)
+class Variation:
+    r"""Turns, mirrors, scales and thickens a signature; a ``Transform``.
+
+    Turning and scaling act on the attenuation :math:`-\ln T` (path lengths are what a lens would move), thickness on
+    :math:`T^k`, which multiplies every path length by k.
+
+    Args:
+        angle_range_deg: Angles are drawn evenly from this range.
+        flip_probability: How often the view is mirrored.
+        scale_range: Length multipliers, drawn evenly in the logarithm.
+        density_power_range: k, drawn evenly in the logarithm.
+        blur_range_px: Blur, drawn evenly.
+
+    Raises:
+        ConfigError: A range is reversed or out of bounds.
+
+    Example:
+        >>> from threatray.core import GREY, Origin, OriginKind
+        >>> values = np.ones((1, 12, 30), np.float32); values[0, 2:10, 3:27] = 0.5
+        >>> thing = Signature("a", XrayImage(values, Quantity.TRANSMISSION, GREY), values[0] < 1, "gun",
+        ...                   Origin(OriginKind.RENDERED, "a", "a"))
+        >>> Variation().apply(thing, VariationParams(angle_deg=90)).image.size
+        (24, 8)
+        >>> params = Variation().draw(thing, np.random.default_rng(0))
+        >>> 0.9 <= params.density_power <= 1.1
+        True
+    """
+
+    angle_range_deg: tuple[float, float] = (0.0, 360.0)
+    flip_probability: float = 0.5
+    scale_range: tuple[float, float] = (1.0, 1.0)
+    density_power_range: tuple[float, float] = (0.9, 1.1)
+    blur_range_px: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        for name in ("angle_range_deg", "scale_range", "density_power_range", "blur_range_px"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ConfigError(f"variation: {name} must run from low to high, got {(low, high)}.")
+        if self.scale_range[0] <= 0 or self.density_power_range[0] <= 0:
+            raise ConfigError("variation: scale_range and density_power_range must lie above 0.")
+        if not 0 <= self.flip_probability <= 1:
+            raise ConfigError(f"variation: flip_probability must lie in [0, 1], got {self.flip_probability}.")
+
+    def draw(self, signature: Signature, rng: np.random.Generator) -> VariationParams:
+        """Draw the parameters; always the same number of draws, whatever the settings."""
+        flip = bool(rng.random() < self.flip_probability)
+        angle = float(rng.uniform(*self.angle_range_deg))
+        scale, power = (float(np.exp(rng.uniform(*np.log(ends)))) for ends in (self.scale_range, self.density_power_range))
+        return VariationParams(flip, angle, scale, power, float(rng.uniform(*self.blur_range_px)))
+
+    def apply(self, signature: Signature, params: VariationParams) -> Signature:
+        """Carry the parameters out.
+
+        Returns:
+            A signature of the same id and origin, cropped to its mask, 1 outside it; itself, cropped, for default parameters.
+
+        Raises:
+            DataError: The result would have no pixel left, or a side over 8192 pixels.
+        """
+        return vary(signature, params)
+
+
+def vary(signature: Signature, params: VariationParams) -> Signature:
+    """The signature seen as the parameters say; see ``Variation``."""
+    attenuation, mask = signature.image.attenuation().values, signature.mask
+    if params.flip:
+        attenuation, mask = attenuation[..., ::-1], mask[:, ::-1]
+    moves = params.angle_deg % 90 != 0 or params.scale != 1 or params.blur_px > 0
+    quarters = 0 if moves else round(params.angle_deg / 90)
+    if moves:
+        attenuation, mask = _warp(signature.id, attenuation, mask, params)
+    else:  # quarter turns are a matter of naming the axes: nothing is lost
+        attenuation, mask = np.rot90(attenuation, quarters, axes=(1, 2)), np.rot90(mask, quarters)
+    if not mask.any():
+        raise DataError(f"variation of {signature.id}: at scale {params.scale:.4g} no pixel of its mask is left.")
+    if moves or params.density_power != 1:
+        thicker = attenuation * np.float32(params.density_power)
+        values = np.where(mask, np.clip(np.exp(-thicker), TRANSMISSION_FLOOR, 1.0), 1.0).astype(np.float32)
+    else:  # no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
+        values = np.rot90(signature.image.values[..., ::-1] if params.flip else signature.image.values, quarters, axes=(1, 2))
+    x0, y0, x1, y1 = (int(edge) for edge in box_of_mask(mask))
+    image = XrayImage(np.ascontiguousarray(values[:, y0:y1, x0:x1]), Quantity.TRANSMISSION, signature.image.channels)
+    return Signature(signature.id, image, np.ascontiguousarray(mask[y0:y1, x0:x1]), signature.class_name, signature.origin)
+
+
+def _warp(name: str, attenuation: FloatArray, mask: BoolArray, params: VariationParams) -> tuple[FloatArray, BoolArray]:
+    import cv2
+
+    # The mask is moved as one more channel, so that it goes exactly where the attenuation goes.
+    layers = np.concatenate([attenuation, mask[None].astype(np.float32)])
+    top = attenuation.max()
+    if params.angle_deg % 360 != 0 or params.scale != 1:
+        if params.scale < 1:
+            # warpAffine only samples: without this blur a small picture of a large thing shows jagged edges.
+            layers = _blur(layers, 0.5 * float(np.sqrt(1 / params.scale**2 - 1)))
+        height, width = layers.shape[1:]
+        radians = np.deg2rad(params.angle_deg)
+        cosine, sine = params.scale * np.cos(radians), params.scale * np.sin(radians)
+        size = (
+            int(np.ceil(abs(cosine) * width + abs(sine) * height)) + 2,
+            int(np.ceil(abs(sine) * width + abs(cosine) * height)) + 2,
+        )
+        if max(size) > _MAX_SIDE:
+            raise DataError(f"variation of {name}: {size[0]}x{size[1]} pixels; no side may exceed {_MAX_SIDE}.")
+        matrix = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0]])
+        # Pixel centres lie at whole numbers, so the middle of a row of n pixels is (n - 1) / 2.
+        matrix[:, 2] = (np.array(size) - 1) / 2 - matrix[:, :2] @ ((np.array([width, height]) - 1) / 2)
+        moved = [cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_CUBIC) for layer in layers[:-1]]
+        moved.append(cv2.warpAffine(layers[-1], matrix, size, flags=cv2.INTER_LINEAR))
+        layers = np.stack(moved)
+    if params.blur_px > 0:
+        layers = _blur(layers, params.blur_px)
+    # Cubic interpolation overshoots at sharp edges; a thing never gets darker or lighter than it was.
+    coverage = layers[-1]
+    return np.clip(layers[:-1], 0, top), np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
+
+
+def _blur(layers: FloatArray, sigma: float) -> FloatArray:
+    import cv2
+
+    reach = int(np.ceil(3 * sigma))
+    padded = np.pad(layers, ((0, 0), (reach, reach), (reach, reach)))
+    return np.stack([cv2.GaussianBlur(layer, (0, 0), sigma) for layer in padded])
+
+
+def length_px(signature: Signature) -> float:
+    """The greatest distance between two points of the mask, in pixels: the thing's length however it lies.
+
+    Example:
+        >>> from threatray.core import GREY, Origin, OriginKind
+        >>> values = np.ones((1, 9, 9), np.float32); values[0, 2:5, 3:7] = 0.5
+        >>> length_px(Signature("a", XrayImage(values, Quantity.TRANSMISSION, GREY), values[0] < 1, "gun",
+        ...                     Origin(OriginKind.RENDERED, "a", "a")))
+        5.0
+    """
+    import cv2
+
+    rows, columns = np.nonzero(signature.mask)
+    # The corners of each pixel, not its centre: one pixel has a length too.
+    corners = np.concatenate([np.stack([columns + dx, rows + dy], axis=1) for dx in (0, 1) for dy in (0, 1)])
+    hull = cv2.convexHull(corners.astype(np.int32))[:, 0].astype(np.float64)
+    return float(np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2).max()))
+
+
+def scale_to_length(signature: Signature, target_length_px: float) -> float:
+    """The scale at which the signature has this length.
+
+    Raises:
+        ConfigError: The target is not above 0.
+    """
+    if not target_length_px > 0:
+        raise ConfigError(f"target_length_px must be above 0, got {target_length_px}.")
+    return float(target_length_px) / length_px(signature)

@@ -1,0 +1,271 @@
+"""A detector that learns from scratch on a CPU: torchvision's Faster R-CNN on a small backbone of our own. Nothing is ever downloaded."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops import MultiScaleRoIAlign
+
+from threatray.core import derive, stream
+from threatray.errors import ConfigError, DataError
+from threatray.uplift.backbone import TinyPyramid
+from threatray.uplift.images import ImagePool, TrainingImage
+from threatray.uplift.predictions import Detections
+from threatray.uplift.protocol import Batches, OnStep
+from threatray.uplift.windows import RandomWindow
+
+
+@dataclass(frozen=True)
+class FasterRcnnConfig:
+    """A Faster R-CNN of about 1.4 million weights, trained from scratch.
+
+    Args:
+        steps: Optimiser steps.
+        batch_size: Pictures a step.
+        image_size: Short side in pixels that pictures are brought to.
+        window: Side in pixels (at ``image_size``) of the square cut out of each picture for training; 0 trains on whole pictures.
+        learning_rate: Peak of a schedule that warms up, then falls by a cosine to nothing.
+        warmup_share: Share of the steps spent warming up.
+        weight_decay: AdamW's.
+        clip_norm: Largest norm of a gradient.
+        ema_decay: Decay of the running mean of the weights that predicts; 0 predicts with the last weights.
+        stage_channels: Width of the backbone's five stages.
+        stage_depths: Convolutions in each of them.
+        pyramid_channels: Width of the feature pyramid.
+        anchor_sizes: Anchor sides in pixels (at ``image_size``) at strides 8, 16 and 32; as many at each.
+        anchor_ratios: Height / width of the anchors.
+        proposals_trained: Anchors and proposals sampled a picture for the two losses.
+        score_floor: Detections below this are not kept; the operating point can lie no lower.
+        detections_kept: At most this many a picture.
+
+    Raises:
+        ConfigError: A value that makes no sense.
+
+    Example:
+        >>> FasterRcnnConfig(steps=100).image_size
+        240
+        >>> FasterRcnnConfig(steps=0)
+        Traceback (most recent call last):
+        threatray.errors.ConfigError: detector: steps must be above 0, got 0.
+    """
+
+    steps: int = 280
+    batch_size: int = 4
+    image_size: int = 240
+    window: int = 160
+    learning_rate: float = 1e-3
+    warmup_share: float = 0.1
+    weight_decay: float = 1e-3
+    clip_norm: float = 5.0
+    ema_decay: float = 0.97
+    stage_channels: tuple[int, int, int, int, int] = (24, 48, 96, 128, 192)
+    stage_depths: tuple[int, int, int, int, int] = (1, 1, 2, 2, 1)
+    pyramid_channels: int = 64
+    anchor_sizes: tuple[tuple[float, ...], ...] = ((24.0, 34.0), (48.0, 68.0), (96.0, 140.0))
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    roi_size: int = 5
+    canonical: int = 96
+    proposals_trained: int = 64
+    score_floor: float = 0.01
+    detections_kept: int = 30
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "learning_rate", "clip_norm", "pyramid_channels", "proposals_trained", "detections_kept"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"detector: {name} must be above 0, got {getattr(self, name)}.")
+        if self.image_size < 64:
+            raise ConfigError(f"detector: image_size must be at least 64 pixels, got {self.image_size}.")
+        for name in ("warmup_share", "ema_decay", "score_floor"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"detector: {name} must lie in [0, 1), got {getattr(self, name)}.")
+        if self.weight_decay < 0:
+            raise ConfigError(f"detector: weight_decay must not be negative, got {self.weight_decay}.")
+        if len(self.stage_channels) != 5 or len(self.stage_depths) != 5 or min(*self.stage_channels, *self.stage_depths) < 1:
+            raise ConfigError(
+                f"detector: stage_channels and stage_depths must be five numbers each, got {self.stage_channels}, {self.stage_depths}."
+            )
+        if len(self.anchor_sizes) != 3 or len({len(sizes) for sizes in self.anchor_sizes}) != 1 or not self.anchor_sizes[0]:
+            raise ConfigError(f"detector: anchor_sizes must be three lists of equal length, one a pyramid level, got {self.anchor_sizes}.")
+
+    def build(self, classes: tuple[str, ...], seed: int) -> TinyFasterRcnn:
+        """A fresh, untrained detector; equal seeds give equal weights."""
+        return TinyFasterRcnn(self, classes, seed)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"detector": "faster_rcnn_tiny"} | asdict(self)
+
+
+@contextmanager
+def _own_randomness(seed: int) -> Iterator[None]:
+    """Seed torch's global generator (torchvision's samplers know no other) and give it back as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        yield
+
+
+class _AsGiven(GeneralizedRCNNTransform):  # type: ignore[misc]
+    """Normalises and batches, but does not resize: the detector has brought pictures to size already."""
+
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
+        return image, target
+
+
+_AIR: Final = (1.0, 1.0, 1.0)
+"""Subtracted from each picture, so that white air is 0, like the padding of a batch."""
+_SPREAD: Final = (0.3, 0.3, 0.3)
+_PREDICT_BATCH: Final = 8
+
+
+def _network(config: FasterRcnnConfig, classes: int) -> FasterRCNN:
+    backbone = TinyPyramid(config.stage_channels, config.stage_depths, config.pyramid_channels)
+    names = ["0", "1", "2"]
+    width = 256
+    network = FasterRCNN(
+        backbone,
+        rpn_anchor_generator=AnchorGenerator(config.anchor_sizes, (config.anchor_ratios,) * 3),
+        box_roi_pool=MultiScaleRoIAlign(
+            names, output_size=config.roi_size, sampling_ratio=2, canonical_scale=config.canonical, canonical_level=4
+        ),
+        box_head=TwoMLPHead(config.pyramid_channels * config.roi_size**2, width),
+        box_predictor=FastRCNNPredictor(width, classes + 1),
+        rpn_pre_nms_top_n_train=300,
+        rpn_pre_nms_top_n_test=300,
+        rpn_post_nms_top_n_train=150,
+        rpn_post_nms_top_n_test=60,
+        rpn_batch_size_per_image=config.proposals_trained,
+        box_batch_size_per_image=config.proposals_trained,
+        box_score_thresh=config.score_floor,
+        box_detections_per_img=config.detections_kept,
+    )
+    network.transform = _AsGiven(config.image_size, 16 * config.image_size, list(_AIR), list(_SPREAD), size_divisible=32)
+    return network
+
+
+class TinyFasterRcnn:
+    """Faster R-CNN on `TinyPyramid`; deterministic on a CPU for a given seed and number of threads.
+
+    Args:
+        config: Settings.
+        classes: Class names it can tell apart.
+        seed: Of weights and samplers.
+
+    Raises:
+        ConfigError: No class, or one twice.
+    """
+
+    def __init__(self, config: FasterRcnnConfig, classes: tuple[str, ...], seed: int) -> None:
+        if not classes or len(set(classes)) != len(classes):
+            raise ConfigError(f"detector: classes must be one or more different names, got {classes}.")
+        self.config = config
+        self.classes = classes
+        self._seed = seed
+        with _own_randomness(derive(seed, "weights")):
+            self.network: nn.Module = _network(config, len(classes)).to(memory_format=torch.channels_last)
+
+    def fit(self, batches: Batches, on_step: OnStep | None = None) -> None:
+        """Train on exactly these batches, once through.
+
+        Raises:
+            DataError: A label that is not one of the classes, or a loss that is not finite.
+        """
+        config, network, steps = self.config, self.network, len(batches)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        warmup = max(1, round(config.warmup_share * steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, warmup, steps))
+        mean = copy.deepcopy(network)
+        network.train()
+        with _own_randomness(derive(self._seed, "samplers")):
+            for step, batch in enumerate(batches, start=1):
+                sized = [_at_size(image, config.image_size) for image in batch]
+                if config.window:
+                    rng = stream(self._seed, "windows", step)
+                    cutter = RandomWindow(config.window)
+                    sized = [cutter.apply(image, cutter.draw(image, rng)) for image in sized]
+                loss = torch.stack(list(network(_pictures(sized), self._targets(sized)).values())).sum()
+                if not torch.isfinite(loss):
+                    raise DataError(
+                        f"detector: the loss at step {step} is {float(loss.detach())}; lower learning_rate ({config.learning_rate})."
+                    )
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+                optimiser.step()
+                schedule.step()
+                # The decay grows from 0, so that the mean forgets the random start.
+                _follow(mean, network, min(config.ema_decay, step / (step + 10)) if config.ema_decay else 0.0)
+                if on_step is not None:
+                    on_step(step, float(loss.detach()))
+        self.network = mean
+
+    def predict(self, images: ImagePool) -> tuple[Detections, ...]:
+        """What is found in each picture, in order."""
+        self.network.eval()
+        found: list[Detections] = []
+        with torch.inference_mode():
+            for start in range(0, len(images), _PREDICT_BATCH):
+                batch = [images[index] for index in range(start, min(start + _PREDICT_BATCH, len(images)))]
+                sized = [_at_size(image, self.config.image_size) for image in batch]
+                for image, answer in zip(batch, self.network(_pictures(sized)), strict=True):
+                    scale = _scale_of(image, self.config.image_size)
+                    names = tuple(self.classes[index - 1] for index in answer["labels"].tolist())
+                    found.append(Detections.of(answer["boxes"].numpy() / scale, answer["scores"].numpy(), names))
+        return tuple(found)
+
+    def _targets(self, batch: Sequence[TrainingImage]) -> list[dict[str, Tensor]]:
+        targets = []
+        for image in batch:
+            if unknown := sorted(set(image.labels) - set(self.classes)):
+                raise DataError(f"image {image.id!r}: label {unknown[0]!r} is none of the classes {', '.join(self.classes)}.")
+            labels = torch.tensor([self.classes.index(label) + 1 for label in image.labels], dtype=torch.int64)
+            targets.append({"boxes": torch.from_numpy(image.boxes), "labels": labels})
+        return targets
+
+
+def _pictures(batch: Sequence[TrainingImage]) -> list[Tensor]:
+    return [torch.from_numpy(image.pixels).float() / 255 for image in batch]
+
+
+def _at_size(image: TrainingImage, short_side: int) -> TrainingImage:
+    """Brought to the short side, boxes too."""
+    scale = _scale_of(image, short_side)
+    if scale == 1:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    pixels = np.ascontiguousarray(image.pixels.transpose(1, 2, 0))
+    resized = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+    limit = np.array([size[0], size[1]] * 2, np.float32)  # a rounded side may be half a pixel short of a scaled box
+    boxes = np.minimum(image.boxes * np.float32(scale), limit).astype(np.float32)
+    return replace(image, pixels=np.ascontiguousarray(resized.transpose(2, 0, 1)), boxes=boxes)
+
+
+def _scale_of(image: TrainingImage, short_side: int) -> float:
+    return short_side / min(image.height, image.width)
+
+
+def _rate(step: int, warmup: int, steps: int) -> float:
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def _follow(mean: nn.Module, network: nn.Module, decay: float) -> None:
+    with torch.no_grad():
+        for kept, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)

@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from threatray.synthesis.config import Adversarial, Preset, Weights
+from threatray.synthesis.image_pool import ImagePool, Judged
+from threatray.synthesis.presets import build_nets
+from threatray.synthesis.step import (
+    Batch,
+    CycleGanNets,
+    Optimisers,
+    Pools,
+    discriminator_loss,
+    generator_losses,
+    train_step,
+)
+
+
+def batch(seed=0, count=2, channels_b=3):
+    generator = torch.Generator().manual_seed(seed)
+    mask_a, mask_b = ((torch.rand(count, 1, 16, 16, generator=generator) > 0.4).float() for _ in range(2))
+    real_a = torch.rand(count, 3, 16, 16, generator=generator) * 2 - 1
+    real_b = torch.rand(count, channels_b, 16, 16, generator=generator) * 2 - 1
+    return Batch(1 + mask_a * (real_a - 1), mask_a, 1 + mask_b * (real_b - 1), mask_b, torch.arange(count) % 2)
+
+
+class Same(nn.Module):
+    def forward(self, image, mask, class_index):
+        return image
+
+
+class Constant(nn.Module):
+    def __init__(self, logit):
+        super().__init__()
+        self.logit = logit
+
+    def forward(self, image, mask, class_index):
+        return [torch.full((len(image), 1), self.logit)]
+
+
+@settings(deadline=None, max_examples=6)
+@given(st.integers(0, 1000), st.sampled_from(list(Adversarial)))
+def test_swapping_a_and_b_swaps_the_losses(seed, kind):
+    nets = build_nets(Preset.TINY, 3, 3, 2, seed=seed)
+    weights = Weights(7.0, 3.0, 0.5, kind)
+    data = batch(seed)
+    with torch.no_grad():
+        here, made = generator_losses(nets, data, weights)
+        there, made_swapped = generator_losses(nets.swapped(), data.swapped(), weights.swapped())
+    for term in ("adversarial", "cycle", "identity"):
+        assert torch.equal(getattr(here, f"{term}_a"), getattr(there, f"{term}_b"))
+        assert torch.equal(getattr(here, f"{term}_b"), getattr(there, f"{term}_a"))
+        assert not torch.equal(getattr(here, f"{term}_a"), getattr(here, f"{term}_b"))
+    assert torch.equal(made.fake_a, made_swapped.fake_b)
+    assert here.total(weights).item() == pytest.approx(there.total(weights.swapped()).item(), rel=1e-6)
+
+
+def test_identity_generators_have_no_cycle_and_no_identity_loss():
+    nets = CycleGanNets(Same(), Same(), Constant(0.0), Constant(0.25))
+    losses, _ = generator_losses(nets, batch(), Weights(lambda_identity=0.5))
+    assert [losses.cycle_a.item(), losses.cycle_b.item(), losses.identity_a.item(), losses.identity_b.item()] == [0.0] * 4
+    assert losses.adversarial_a.item() == 1.0
+    assert losses.adversarial_b.item() == 0.75**2
+
+
+def test_the_total_by_hand():
+    nets = CycleGanNets(Same(), Same(), Constant(0.0), Constant(0.0))
+    losses, _ = generator_losses(nets, batch(), Weights())
+    ones = replace(losses, cycle_a=torch.tensor(0.1), cycle_b=torch.tensor(0.2), identity_a=torch.tensor(0.3), identity_b=torch.tensor(0.4))
+    # 1 + 1 + 10 * 0.1 + 5 * 0.2 + 0.5 * (10 * 0.3 + 5 * 0.4)
+    assert ones.total(Weights(10.0, 5.0, 0.5)).item() == pytest.approx(6.5)
+
+
+def test_the_discriminator_loss_by_hand():
+    class BySide(nn.Module):
+        def forward(self, image, mask, class_index):
+            return [image.mean((1, 2, 3), keepdim=True)]
+
+    real = Judged(torch.full((2, 1, 2, 2), 0.8), torch.ones(2, 1, 2, 2), torch.zeros(2, dtype=torch.long))
+    fake = Judged(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2), torch.zeros(1, dtype=torch.long))
+    assert discriminator_loss(BySide(), real, fake, Adversarial.LSGAN).item() == pytest.approx(0.5 * (0.04 + 0.25))
+
+
+def test_the_discriminator_step_leaves_the_generators_without_gradients():
+    nets = build_nets(Preset.TINY, 3, 2, 2, seed=1)
+    data = batch(channels_b=2)
+    fake = Judged(nets.gen_ab(data.real_a, data.mask_a, data.class_index), data.mask_a, data.class_index)
+    discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Adversarial.LSGAN).backward()
+    assert all(weight.grad is None for net in (nets.gen_ab, nets.gen_ba) for weight in net.parameters())
+    assert all(weight.grad is not None for weight in nets.disc_b.parameters())
+
+
+def test_one_step_moves_all_four_networks_and_leaves_discriminators_trainable():
+    nets = build_nets(Preset.TINY, 3, 2, 2, seed=1)
+    before = {name: [weight.clone() for weight in net.parameters()] for name, net in nets.named().items()}
+    generators = torch.optim.Adam([*nets.gen_ab.parameters(), *nets.gen_ba.parameters()], 1e-3)
+    judges = torch.optim.Adam([*nets.disc_a.parameters(), *nets.disc_b.parameters()], 1e-3)
+    losses = train_step(
+        nets, Optimisers(generators, judges), Pools(ImagePool(4), ImagePool(4)), batch(channels_b=2), Weights(), np.random.default_rng(0)
+    )
+    assert losses.finite()
+    for name, net in nets.named().items():
+        assert any(not torch.equal(old, new) for old, new in zip(before[name], net.parameters(), strict=True)), name
+        assert all(weight.requires_grad for weight in net.parameters())
+
+
+def test_the_generators_pay_nothing_to_the_discriminators_weights():
+    nets = build_nets(Preset.TINY, 3, 2, 2, seed=1)
+    frozen = [*nets.gen_ab.parameters(), *nets.gen_ba.parameters()]
+    generators = torch.optim.SGD(frozen, 0.0)
+    judges = torch.optim.SGD([*nets.disc_a.parameters(), *nets.disc_b.parameters()], 0.0)
+    data = batch(channels_b=2)
+    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, Weights(), np.random.default_rng(0))
+    seen = [weight.grad.clone() for weight in nets.disc_b.parameters()]
+    # the gradient in the discriminator is that of its own loss alone
+    judges.zero_grad()
+    fake = Judged(nets.gen_ab(data.real_a, data.mask_a, data.class_index), data.mask_a, data.class_index)
+    discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Adversarial.LSGAN).backward()
+    for got, weight in zip(seen, nets.disc_b.parameters(), strict=True):
+        assert torch.allclose(got, weight.grad, atol=1e-6)

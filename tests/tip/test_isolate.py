@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from threatray.core import COLOUR, DUAL_ENERGY, Annotations, OriginKind, Provenance, Quantity, Sample, XrayImage
+from threatray.core.image_file import read_pixels
+from threatray.errors import ConfigError, DataError
+from threatray.tip.bag import air_colour
+from threatray.tip.compose import project
+from threatray.tip.isolate import IsolateConfig, Isolated, isolate, isolate_in_air
+from threatray.tip.refusal import Reason, Refused
+from threatray.tip.segment import threat_mask
+
+
+def scene(seed: int, mask_too: bool = False, threat: float = 1.0) -> tuple[Sample, np.ndarray, XrayImage]:
+    """A smooth bag with an L of known attenuation, its true mask, and the bag alone."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:110, :140].astype(np.float32)
+    slope, tilt = rng.uniform(-0.003, 0.003, 2)
+    bag = (0.5 + slope * rows + tilt * columns)[None] * np.array([1.0, 0.7], np.float32)[:, None, None]
+    mask = np.zeros((110, 140), bool)
+    y, x = int(rng.integers(25, 40)), int(rng.integers(30, 60))
+    mask[y : y + 14, x : x + 50] = True
+    mask[y : y + 35, x : x + 14] = True
+    added = np.where(mask, np.array([threat, threat / 2.2], np.float32)[:, None, None], 0)
+    boxes = np.array([[x - 2, y - 3, x + 52, y + 37]], np.float32)
+    image = XrayImage(np.exp(-(bag + added)).astype(np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+    annotations = Annotations(boxes, ("gun",), mask[None] if mask_too else None)
+    alone = XrayImage(np.exp(-bag).astype(np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+    return Sample("scan", image, annotations, "bag-1", Provenance("src", "lic")), mask, alone
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 9999), st.booleans())
+def test_finds_the_known_transmission_and_mask_again(seed, mask_too):
+    sample, mask, _ = scene(seed, mask_too)
+    found = isolate(sample, 0)
+    assert isinstance(found, Isolated)
+    placed = np.zeros(mask.shape, bool)
+    x0, y0, x1, y1 = (int(edge) for edge in found.box)
+    placed[y0:y1, x0:x1] = found.signature.mask
+    assert (placed & mask).sum() / (placed | mask).sum() > 0.85
+    low, high = found.signature.image.attenuation().values
+    inside = mask[y0:y1, x0:x1]
+    assert np.median(low[inside]) == pytest.approx(1.0, abs=0.06)
+    assert np.median(low[inside] / high[inside]) == pytest.approx(2.2, abs=0.1)
+    assert found.quality > 0.8
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 9999))
+def test_putting_the_signature_back_restores_the_scan(seed):
+    sample, _, alone = scene(seed, mask_too=True)
+    found = isolate(sample, 0)
+    again = project(alone, found.signature, int(found.box[0]), int(found.box[1]))
+    error = again.values - sample.image.values
+    assert -10 * np.log10(float((error**2).mean())) > 40  # dB of full scale
+
+
+def test_the_origin_is_kept():
+    signature = isolate(scene(0)[0], 0).signature
+    assert signature.id == "scan-0"
+    assert (signature.origin.kind, signature.origin.source_id, signature.origin.group) == (OriginKind.REAL, "scan", "bag-1")
+    assert signature.origin.provenance == Provenance("src", "lic")
+
+
+def test_the_same_scan_gives_the_same_bytes():
+    first, again = isolate(scene(3)[0], 0), isolate(scene(3)[0], 0)
+    assert first.signature.image.values.tobytes() == again.signature.image.values.tobytes()
+
+
+def test_black_stays_black_whatever_the_colour_of_the_bag_behind():
+    values = np.tile(np.array([0.5, 0.8, 0.4], np.float32)[:, None, None], (1, 90, 120))  # a green bag
+    values[:, 30:60, 40:90] = 0.01
+    sample = Sample(
+        "s", XrayImage(values, Quantity.TRANSMISSION, COLOUR), Annotations(np.array([[36, 26, 94, 64]], np.float32), ("gun",)), "g"
+    )
+    inside = np.median(isolate(sample, 0).signature.image.values.reshape(3, -1), axis=1)
+    assert inside == pytest.approx([0.01] * 3, abs=0.005)
+
+
+def reason(found: Isolated | Refused) -> Reason:
+    assert isinstance(found, Refused), found
+    return found.reason
+
+
+def test_refuses_what_cannot_be_isolated():
+    sample, _, alone = scene(0, mask_too=True, threat=0.05)
+    assert reason(isolate(sample, 0)) is Reason.LOW_CONTRAST
+    flat = XrayImage(np.full((2, 110, 140), 0.5, np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+    assert reason(isolate(Sample("s", flat, Annotations(sample.annotations.boxes, ("gun",)), "g"), 0)) is Reason.NOTHING_STANDS_OUT
+    whole = Annotations(np.array([[0, 0, 140, 110]], np.float32), ("gun",))
+    assert reason(isolate(Sample("s", alone, whole, "g"), 0)) is Reason.NO_RING
+    tiny = Annotations(np.array([[5, 5, 7, 30]], np.float32), ("gun",))
+    assert reason(isolate(Sample("s", alone, tiny, "g"), 0)) is Reason.TOO_SMALL
+    assert reason(isolate(scene(0)[0], 0, IsolateConfig(min_area=9000))) is Reason.TOO_SMALL
+    assert reason(isolate(scene(0)[0], 0, IsolateConfig(max_box_share=0.3))) is Reason.TOO_LARGE
+
+
+def test_refuses_wrong_input():
+    sample = scene(0)[0]
+    with pytest.raises(DataError, match="annotation 1 does not exist; the scan has 1"):
+        isolate(sample, 1)
+    colour = XrayImage(np.ones((3, 50, 50), np.float32), Quantity.PSEUDO_COLOUR, COLOUR)
+    with pytest.raises(DataError, match="pseudo-colour is not a transmission"):
+        isolate(Sample("s", colour, Annotations(np.array([[5, 5, 20, 20]], np.float32), ("gun",)), "g"), 0)
+    outside = Annotations(np.array([[500, 500, 520, 520]], np.float32), ("gun",))
+    with pytest.raises(DataError, match="holds no pixel of the 140x110 scan"):
+        isolate(Sample("s", sample.image, outside, "g"), 0)
+    with pytest.raises(ConfigError, match="margin_share must lie in"):
+        IsolateConfig(margin_share=0)
+    with pytest.raises(ConfigError, match="darkest must lie in"):
+        IsolateConfig(darkest=1)
+    with pytest.raises(DataError, match="leave a ring of bag"):
+        threat_mask(np.ones((1, 9, 9), np.float32), np.ones((9, 9), bool))
+
+
+def test_a_threat_alone_in_air_keeps_its_transmission(bag_of):
+    values = np.ones((2, 60, 80), np.float32)
+    values[:, 20:40, 20:60] = np.array([0.2, 0.5], np.float32)[:, None, None]
+    values -= np.abs(np.random.default_rng(0).normal(0, 0.002, values.shape)).astype(np.float32)
+    found = isolate_in_air(XrayImage(np.minimum(values, 1), Quantity.TRANSMISSION, DUAL_ENERGY), "k", "knife", "k")
+    assert found.signature.mask.sum() == pytest.approx(22 * 42, rel=0.02)
+    np.testing.assert_allclose(found.signature.image.values[:, 1:-1, 1:-1], values[:, 20:40, 20:60], rtol=1e-5)
+    air = XrayImage(np.ones((2, 60, 80), np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+    assert reason(isolate_in_air(air, "k", "knife", "k")) is Reason.NOTHING_STANDS_OUT
+
+
+@pytest.mark.real
+def test_masks_of_real_threats_overlap_the_drawn_ones(real_data):
+    overlaps = []
+    for path in sorted((real_data / "sixray_masks" / "masks").glob("*.png"))[::4]:
+        drawn = read_pixels(path)
+        pixels = read_pixels(real_data / "sixray_masks" / "images" / f"{path.stem}.jpg")
+        values = np.ascontiguousarray(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
+        picture = XrayImage(values, Quantity.PSEUDO_COLOUR, COLOUR)
+        scan = picture.as_channel_transmission(air_colour(picture))
+        for class_id in (1, 2):
+            count, labels, stats, _ = cv2.connectedComponentsWithStats((drawn == class_id).astype(np.uint8))
+            for number in range(1, count):
+                x, y, width, height, area = stats[number]
+                if area < 400:
+                    continue
+                box = np.array([[x, y, x + width, y + height]], np.float32)
+                found = isolate(Sample(path.stem, scan, Annotations(box, ("gun",)), path.stem), 0)
+                placed = np.zeros(scan.size, bool)
+                if isinstance(found, Isolated):
+                    x0, y0, x1, y1 = (int(edge) for edge in found.box)
+                    placed[y0:y1, x0:x1] = found.signature.mask
+                overlaps.append((placed & (labels == number)).sum() / (placed | (labels == number)).sum())
+    assert np.mean(overlaps) > 0.75
+
+
+@pytest.mark.real
+def test_real_pairs_show_the_r_value_of_steel_and_of_polymer(real_data):
+    for name, expected in (("knife/knife_90", 2.25), ("gun/gun_21", 1.31)):
+        pair = [read_pixels(real_data / "dual_energy" / f"{name}_{energy}.png") / 60_000 for energy in ("low", "high")]
+        image = XrayImage(np.clip(np.stack(pair), 2**-17, 1).astype(np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+        low, high = isolate_in_air(image, "k", "knife", "k", IsolateConfig(darkest=2**-14)).signature.image.attenuation().values
+        thick = high > 0.1
+        assert np.median(low[thick] / high[thick]) == pytest.approx(expected, rel=0.15)

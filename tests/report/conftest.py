@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from threatray.core import DUAL_ENERGY, Origin, OriginKind, Quantity, RunManifest, SetAside, Signature, XrayImage
 from threatray.core.files import write_json
 from threatray.core.image_file import write_jpeg, write_png
+from threatray.report.data import build
+from threatray.report.html import render
 from threatray.tip.library import write_index, write_signature
 
 CLASSES = ("gun", "knife", "wrench")
@@ -308,3 +311,15 @@ def _uplift(folder: Path, classes: tuple[str, ...], rng: np.random.Generator) ->
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Read-only; copy it to change it."""
     return make_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def page(run_folder: Path) -> str:
+    """The whole run's page."""
+    return render(build(run_folder))
+
+
+@pytest.fixture
+def own_run(run_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the run that a test may change."""
+    return shutil.copytree(run_folder, tmp_path / "run")

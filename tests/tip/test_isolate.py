@@ -20,7 +20,7 @@ def scene(seed: int, mask_too: bool = False, threat: float = 1.0) -> tuple[Sampl
     """A smooth bag with an L of known attenuation, its true mask, and the bag alone."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:110, :140].astype(np.float32)
-    slope, tilt = rng.uniform(-0.003, 0.003, 2)
+    slope, tilt = rng.uniform(-0.0015, 0.0015, 2)
     bag = (0.5 + slope * rows + tilt * columns)[None] * np.array([1.0, 0.7], np.float32)[:, None, None]
     mask = np.zeros((110, 140), bool)
     y, x = int(rng.integers(25, 40)), int(rng.integers(30, 60))

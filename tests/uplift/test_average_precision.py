@@ -15,7 +15,10 @@ from threatray.uplift.predictions import Detections, Judged
 CLASSES = ("gun", "knife", "hammer")
 
 
-def one(name: str, truth: list[tuple[tuple[float, float, float, float], str]], found: list[tuple[tuple[float, float, float, float], float, str]]) -> Judged:
+Box = tuple[float, float, float, float]
+
+
+def one(name: str, truth: list[tuple[Box, str]], found: list[tuple[Box, float, str]]) -> Judged:
     boxes = np.array([box for box, _, _ in found]).reshape(-1, 4)
     detections = Detections.of(boxes, np.array([score for _, score, _ in found]), tuple(label for _, _, label in found))
     return Judged(name, name, tuple(box for box, _ in truth), tuple(label for _, label in truth), detections)
@@ -123,11 +126,18 @@ def coco_dicts(judged: list[Judged]) -> tuple[dict[str, object], list[dict[str, 
     for index, picture in enumerate(judged, start=1):
         for (x0, y0, x1, y1), label in zip(picture.truth_boxes, picture.truth_labels, strict=True):
             box = [x0, y0, x1 - x0, y1 - y0]
-            truths.append({"id": len(truths) + 1, "image_id": index, "category_id": CLASSES.index(label) + 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0})
+            known = {"id": len(truths) + 1, "image_id": index, "category_id": CLASSES.index(label) + 1, "iscrowd": 0}
+            truths.append(known | {"bbox": box, "area": box[2] * box[3]})
         for (x0, y0, x1, y1), score, label in zip(picture.found.boxes, picture.found.scores, picture.found.labels, strict=True):
-            found.append({"image_id": index, "category_id": CLASSES.index(label) + 1, "bbox": [x0, y0, x1 - x0, y1 - y0], "score": score})
+            box = [x0, y0, x1 - x0, y1 - y0]
+            found.append({"image_id": index, "category_id": CLASSES.index(label) + 1, "bbox": box, "score": score})
     categories = [{"id": index, "name": name} for index, name in enumerate(CLASSES, start=1)]
-    return {"images": [{"id": index + 1} for index in range(len(judged))], "annotations": truths, "categories": categories, "info": {}}, found
+    return {
+        "images": [{"id": index + 1} for index in range(len(judged))],
+        "annotations": truths,
+        "categories": categories,
+        "info": {},
+    }, found
 
 
 def official(judged: list[Judged], library: str) -> np.ndarray:
@@ -143,7 +153,7 @@ def official(judged: list[Judged], library: str) -> np.ndarray:
             known.createIndex()
             judge = COCOeval(known, known.loadRes(found), "bbox")
         else:
-            from faster_coco_eval import COCO as FastCOCO  # noqa: N811
+            from faster_coco_eval import COCO as FastCOCO
             from faster_coco_eval import COCOeval_faster
 
             known = FastCOCO(truth)

@@ -107,9 +107,10 @@ def test_sign_flips_of_many_are_drawn() -> None:
     assert 0.2 < sign_flip_p(np.tile([1.0, -1.0, 0.2, -0.15], 8), rng) <= 1
 
 
-def _null_repeat(rng: np.random.Generator, seeds: int, spread: tuple[float, float, float], pictures: int = 180, chosen_on: int = 60) -> bool:
+def _null_repeat(rng: np.random.Generator, seeds: int, spread: tuple[float, float, float]) -> bool:
     """Two arms of one kind: FPR at the validation operating point; True if the interval of the difference holds 0."""
     of_image, of_training, of_both = spread
+    pictures, chosen_on = 180, 60
     sides = []
     for count in (chosen_on, pictures):
         threat = np.arange(count) < count // 2

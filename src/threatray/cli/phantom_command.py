@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from threatray.cli.common import Common
-from threatray.phantom.config import PhantomConfig
+from threatray.phantom.dataset import PhantomConfig
 from threatray.pipeline.stages.phantom_stage import phantom as phantom_stage
 
 

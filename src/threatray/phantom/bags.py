@@ -29,7 +29,7 @@ _WALL_CM: Final = 0.5
 _OPAQUE: Final = 3.0  # attenuation over which even steel behind it does not show
 _SEEN_SHARE: Final = 0.6
 _HEAVY_FIRST: Final = ("laptop", "hair_dryer", "shoe", "book", "headphones", "umbrella", "bottle")
-_ONE_ONLY: Final = ("laptop", "hair_dryer", "headphones", "umbrella", "belt", "glasses_case", "torch")
+_ONE_ONLY: Final = ("laptop", "hair_dryer", "headphones", "umbrella", "belt", "glasses_case", "torch", "keys", "coins")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,6 @@ class _Packer:
     def add(self, thing: SolidObject, rng: np.random.Generator, *, tries: int) -> bool:
         pose = draw_pose(rng, tilt_sigma=0.15, standing=0.1)
         points = pose.place(thing.mesh.vertices)
-        mirror = np.array([1.0, 1.0 if rng.random() < 0.5 else -1.0, 1.0])
         best: tuple[float, NDArray[np.float64]] | None = None
         for _ in range(tries):
             shift = self._somewhere(rng)
@@ -138,7 +137,6 @@ class _Packer:
         if best is None:
             return False
         moved = points + np.append(best[1], 0.0)
-        _ = mirror
         pixels = np.round(self.frame.pixels(moved)).astype(int)
         low, high = pixels.min(axis=0), pixels.max(axis=0) + 1
         self.crowd[low[1] : high[1], low[0] : high[0]] += 1

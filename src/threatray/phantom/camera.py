@@ -15,7 +15,7 @@ from threatray.phantom.parts import SolidObject, Texture
 from threatray.phantom.pose import Pose
 from threatray.phantom.raster import Frame, Surface, nearest_surface
 
-SUPERSAMPLING: Final = 2
+SUPERSAMPLING: Final = 3
 """Rays across one photo pixel; their mean is what softens edges."""
 
 
@@ -62,7 +62,7 @@ def draw_camera(rng: np.random.Generator) -> CameraParams:
         ambient=float(rng.uniform(0.25, 0.55)),
         warmth=float(rng.normal(0, 0.35)),
         exposure=float(rng.uniform(0.85, 1.2)),
-        distance_cm=float(rng.uniform(150, 400)),
+        distance_cm=float(rng.uniform(300, 800)),
         blur_sigma_px=float(rng.uniform(0.0, 0.7)),
         noise_sigma=float(rng.uniform(0.002, 0.02)),
         noise_seed=int(rng.integers(2**31)),
@@ -98,7 +98,7 @@ def photograph(thing: SolidObject, pose: Pose, frame: Frame, params: CameraParam
     height, width = frame.size
     linear = linear.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 3).mean(axis=(1, 3))
     coverage = covered.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING).mean(axis=(1, 3))
-    return _develop(linear, params), np.asarray(coverage >= 0.5)
+    return _develop(linear, params), np.asarray(coverage > 0.5)
 
 
 def _shade(thing: SolidObject, vertices: NDArray[np.float64], surface: Surface, params: CameraParams) -> NDArray[np.float64]:

@@ -87,4 +87,5 @@ def depth_inside(mask: BoolArray, pitch_cm: float) -> FloatArray:
     import cv2
 
     framed = np.pad(mask.astype(np.uint8), 1)  # the picture's rim is a border too
-    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1] * pitch_cm, np.float32)
+    steps = cv2.distanceTransform(framed, cv2.DIST_L2, 5)
+    return np.asarray(np.where(mask, cv2.GaussianBlur(steps, (0, 0), 0.8)[1:-1, 1:-1] * pitch_cm, 0), np.float32)  # no stairs at the rim

@@ -26,7 +26,7 @@ def laptop(rng: np.random.Generator) -> SolidObject:
         Part(case, box(x, y, 0.12).translate((0, 0, 1.15)), HIDDEN),
     ]
     board = outline([(-x * 0.46, y * 0.45), (-x * 0.46, 0.0), (-x * 0.2, -y * rng.uniform(0.05, 0.2)), (x * 0.1, y * 0.05), (x * 0.44, -y * 0.05), (x * 0.44, y * 0.45)])
-    pieces += _populated(board, (-x * 0.44, -1.0, x * 0.42, y * 0.44), rng, chips=34)
+    pieces += _populated(board, (-x * 0.44, -1.0, x * 0.42, y * 0.44), rng, chips=80)
     cells = int(rng.integers(3, 7))
     if rng.random() < 0.5:
         width = x * 0.8 / cells
@@ -109,8 +109,8 @@ def power_bank(rng: np.random.Generator) -> SolidObject:
 def charger(rng: np.random.Generator) -> SolidObject:
     """A power supply with transformer and a coiled lead."""
     x, y, z = rng.uniform(5, 11), rng.uniform(3.5, 5.5), rng.uniform(2.2, 3.2)
-    core = union(box(2.4, 2.2, 0.5).translate((0, 0, 0.7)), box(2.4, 2.2, 0.5).translate((0, 0, -0.7)), box(0.6, 2.0, 1.4))
-    coil = cylinder(0.95, 1.4, segments=16) - box(0.7, 2.2, 2)
+    core = union(box(2.4, 2.2, 0.2).translate((0, 0, 0.7)), box(2.4, 2.2, 0.2).translate((0, 0, -0.7)), box(0.6, 2.0, 1.4))
+    coil = cylinder(0.95, 0.5, segments=16) - box(0.7, 2.2, 2)
     pieces = [
         Part("abs", rounded_box(x, y, z, 0.6) - rounded_box(x - 0.4, y - 0.4, z - 0.4, 0.5), HIDDEN),
         Part("steel", core.translate((-x * 0.15, 0, 0)) - cylinder(0.95, 1.4, segments=16).translate((-x * 0.15, 0, 0)), HIDDEN),
@@ -125,16 +125,20 @@ def charger(rng: np.random.Generator) -> SolidObject:
 
 
 def _tangle(rng: np.random.Generator, start: tuple[float, float], length: float) -> Points:
-    """A loosely coiled lead: loops that drift."""
-    count = int(length * 1.1)
-    radius = rng.uniform(2.2, 4.5)
-    turning = np.cumsum(np.full(count, 1.0 / radius) * (1 + 0.5 * np.sin(np.linspace(0, rng.uniform(3, 12), count)) + rng.normal(0, 0.35, count)))
-    step = length / count
-    x, y = np.cumsum(np.cos(turning)) * step, np.cumsum(np.sin(turning)) * step
-    # Leads lie coiled: pull the walk back towards its middle so that it stays a bundle.
-    drift = 0.85
-    x, y = x - drift * np.linspace(x[0], x[-1], count), y - drift * np.linspace(y[0], y[-1], count)
-    return np.stack([x - x[0] + start[0], y - y[0] + start[1], 0.3 * np.sin(np.arange(count) * 0.7)], axis=1)
+    """A bundled lead: turns of an uneven oval that drifts, and a loose end."""
+    long, short = rng.uniform(2.5, 6.5), rng.uniform(0.9, 3.5)
+    turns = max(1.2, length / (np.pi * (long + short)))
+    count = int(turns * 20)
+    turn = np.linspace(0, turns * 2 * np.pi, count)
+    wander = [np.interp(turn, np.linspace(0, turn[-1], max(4, int(turns * 3))), rng.standard_normal(max(4, int(turns * 3)))) for _ in range(4)]
+    x = long * np.cos(turn) * (1 + 0.15 * wander[0]) + 0.35 * wander[1]
+    y = short * np.sin(turn) * (1 + 0.2 * wander[2]) + 0.35 * wander[3]
+    tail = np.linspace(0, 1, 14)
+    x = np.concatenate([x, x[-1] + rng.normal(0, 4) * tail + rng.normal(0, 2) * np.sin(tail * 3)])
+    y = np.concatenate([y, y[-1] + rng.normal(0, 4) * tail + rng.normal(0, 2) * np.sin(tail * 3)])
+    line = smooth_curve(np.stack([x, y, 0.3 * np.sin(np.arange(len(x)) * 0.7)], axis=1)[::2], count=len(x))
+    line[:, :2] = line[:, :2] @ np.array(((np.cos(angle := rng.uniform(0, 2 * np.pi)), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
+    return line + np.array([*start, 0.0]) - line[0]
 
 
 def _lead(line: Points, rng: np.random.Generator) -> list[Part]:

@@ -60,7 +60,7 @@ def pistol(rng: np.random.Generator) -> SolidObject:
     rake = drawn["muzzle_rake"]
     side = outline([(0, 0), (length, 0), (length - rake, height - 0.45), (length - rake - 0.25, height), (0.3, height), (0, height - 0.35)])
     slide = plate(side, width, bevel=0.3, steps=3)
-    slide -= box(length, height - 0.4, width - 0.8).translate((length * 0.5 + length * 0.3, (height - 0.4) / 2 - 0.2, 0))  # the slide is a trough over the barrel
+    slide -= box(length, height - 0.4, width - 0.55).translate((length * 0.5 + length * 0.16, (height - 0.4) / 2 - 0.2, 0))  # the slide is a trough over the barrel
     first = 0.7
     for groove in range(int(rng.integers(4, 8))):
         cut = box(0.16, height - 0.7, 0.25).translate((first + 0.38 * groove, height / 2 + 0.1, width / 2))
@@ -70,7 +70,7 @@ def pistol(rng: np.random.Generator) -> SolidObject:
     parts.append(Part("steel", slide + sights, steel_finish))
 
     caliber, axis = float(drawn["caliber"]), height * 0.52
-    barrel = cylinder(caliber / 2 + 0.24, length * 0.72, axis="x").translate((length * 0.64 - rake * 0.5, axis, 0))
+    barrel = cylinder(caliber / 2 + 0.17, length * 0.72, axis="x").translate((length * 0.64 - rake * 0.5, axis, 0))
     chamber = box(2.6, 1.25, 1.3).translate((length * 0.42, axis + 0.1, 0))
     bore = cylinder(caliber / 2, length, axis="x").translate((length * 0.42 - 0.9 + length / 2, axis, 0))
     parts.append(Part("steel", union(barrel, chamber) - bore, gun_steel(rng)))

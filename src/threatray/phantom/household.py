@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from threatray.phantom.finishes import BRASS, HIDDEN, RUBBER, bare_steel, black_plastic, plastic
+from threatray.phantom.finishes import BRASS, HIDDEN, RUBBER, bare_steel
 from threatray.phantom.parts import Part, SolidObject, assemble
 from threatray.phantom.solids import band, box, capsule, cylinder, disc, ellipsoid, limb, outline, plate, rounded_box, smooth_curve, spindle, tube, union
 
@@ -126,7 +126,7 @@ def keys(rng: np.random.Generator) -> SolidObject:
     count = int(rng.integers(2, 6))
     pieces = [Part("steel", tube(np.column_stack([*_circle(1.3, 20), np.zeros(20)]), 0.1, segments=6, closed=True), HIDDEN)]
     for number in range(count):
-        bow, long = rng.uniform(0.9, 1.3), rng.uniform(2.2, 3.6)
+        bow, long = rng.uniform(0.8, 1.1), rng.uniform(1.8, 2.8)
         teeth = [(bow * 0.8 + long * t, 0.28 + 0.22 * rng.random()) for t in np.linspace(0.2, 1, 9)]
         figure = disc(bow, segments=18) + outline([(0, -0.35), (bow + long, -0.35), (bow + long, 0.1), *reversed(teeth), (0, 0.4)])
         key = plate(figure - disc(0.3, (-bow * 0.5, 0), segments=10), 0.22).translate((bow + 0.9, 0, 0.25 * number - 0.3))
@@ -212,7 +212,6 @@ def small_things(rng: np.random.Generator) -> SolidObject:
     else:
         radius = rng.uniform(2.4, 4.0)
         pieces = [Part("abs", cylinder(radius, 1.2, segments=28) - cylinder(radius - 0.35, 0.9, segments=24), HIDDEN), Part("glass", cylinder(radius - 0.4, 0.2, segments=24), HIDDEN), Part("soap", cylinder(radius - 0.5, 0.3, segments=24).translate((0, 0, -0.28)), HIDDEN)]
-    _ = plastic, black_plastic
     return assemble("small_thing", None, pieces, {"kind": float(kind)}, nested=False)
 
 

@@ -101,7 +101,7 @@ def draw_shell(kind: BagKind, frame: Frame, rng: np.random.Generator) -> Shell:
     across, down = frame.size[1] * frame.pitch_cm, frame.size[0] * frame.pitch_cm
     length = rng.uniform(*recipe.length_range) * min(across, down / 0.72)
     width = length * rng.uniform(*recipe.aspect_range)
-    soft = {BagKind.SUITCASE: 0.012, BagKind.BACKPACK: 0.05, BagKind.DUFFEL: 0.045, BagKind.BRIEFCASE: 0.004, BagKind.TRAY: 0.0}[kind]
+    soft = {BagKind.SUITCASE: 0.007, BagKind.BACKPACK: 0.035, BagKind.DUFFEL: 0.03, BagKind.BRIEFCASE: 0.003, BagKind.TRAY: 0.0}[kind]
     radius = {BagKind.SUITCASE: 3.0, BagKind.BACKPACK: 9.0, BagKind.DUFFEL: 7.0, BagKind.BRIEFCASE: 1.6, BagKind.TRAY: 4.0}[kind]
     corners = rounded_rectangle(length, width, radius * rng.uniform(0.7, 1.2), segments=5)
     ring = smooth_curve(_evenly(corners, 44), count=132, closed=True)
@@ -127,7 +127,7 @@ def add_shell(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
             hard = rng.random() < 0.5
             wall = rng.uniform(0.18, 0.3) if hard else rng.uniform(0.08, 0.15)
             canvas.add("abs" if hard else "polyamide", inside * wall * 2 + 3.0 * wall * np.exp(-room / 0.5) * inside)
-            _lining(canvas, room, rng, strength=0.05)
+            _lining(canvas, room, rng, strength=rng.uniform(0.25, 0.55))
             _rods(canvas, shell, rng)
             _piping(canvas, shell, rng, lines=int(rng.integers(2, 4)), wire=rng.random() < 0.7)
             _wheels(canvas, shell, rng)
@@ -138,16 +138,16 @@ def add_shell(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
             wall = rng.uniform(0.05, 0.11)
             canvas.add("polyamide", inside * wall * 2 + 4.0 * wall * np.exp(-room / 0.6) * inside)
             canvas.add("polyethylene", inside * rng.uniform(0.05, 0.25))
-            _lining(canvas, room, rng, strength=rng.uniform(0.10, 0.2))
+            _lining(canvas, room, rng, strength=rng.uniform(0.6, 1.2))
             _straps(canvas, shell, rng)
             _panels(canvas, shell, rng)
             _piping(canvas, shell, rng, lines=int(rng.integers(1, 4)), wire=rng.random() < 0.25)
-            _zips(canvas, shell, rng, count=int(rng.integers(3, 8)))
+            _zips(canvas, shell, rng, count=int(rng.integers(2, 6)))
             _buckles(canvas, shell, rng)
         case BagKind.BRIEFCASE:
             wall = rng.uniform(0.12, 0.25)
             canvas.add("leather", inside * wall * 2 + 4.0 * wall * np.exp(-room / 0.5) * inside)
-            _lining(canvas, room, rng, strength=0.04)
+            _lining(canvas, room, rng, strength=rng.uniform(0.06, 0.2))
             _piping(canvas, shell, rng, lines=1, wire=False)
             _locks(canvas, shell, rng)
             _screws(canvas, shell, rng, count=int(rng.integers(6, 14)))
@@ -160,25 +160,26 @@ def add_shell(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
 def add_garments(canvas: Canvas, shell: Shell, rng: np.random.Generator, *, count: int) -> None:
     """Folded clothes: soft-edged stacks of cloth with folds, seams and buttons."""
     frame = canvas.frame
-    crease = creases(frame.size, 26, 1.3, rng) + 0.7 * creases(frame.size, 13, 0.9, rng)
+    crease = creases(frame.size, 30, 1.0, rng) + 0.7 * creases(frame.size, 15, 0.8, rng)
+    crease *= np.clip(0.5 + 0.6 * smooth_noise(frame.size, 35, rng), 0, 1.4)
     billow = smooth_noise(frame.size, 30, rng)
     weave = smooth_noise(frame.size, 1.6, rng)
     allowed = np.clip(shell.room / 0.8, 0, 1)
     for _ in range(count):
-        size = np.array([rng.uniform(0.3, 0.75) * shell.length_cm, rng.uniform(0.35, 0.8) * shell.width_cm])
+        size = np.array([rng.uniform(0.25, 0.7) * shell.length_cm, rng.uniform(0.3, 0.75) * shell.width_cm])
         middle = rng.uniform(-0.5, 0.5, 2) * np.maximum(np.array([shell.length_cm, shell.width_cm]) - size * 0.9, 0)
         shape = rounded_rectangle(size[0], size[1], rng.uniform(0.5, 3.0), segments=4)
-        shape = smooth_curve(_evenly(shape, 26) * (1 + 0.04 * rng.standard_normal((26, 1))), count=60, closed=True)
+        shape = smooth_curve(_evenly(shape, 26) * (1 + 0.03 * rng.standard_normal((26, 1))), count=60, closed=True)
         placed = shell.place(shape @ rotation(rng.normal(0, 0.25))[:2, :2].T + middle)
         depth = depth_inside(polygon_mask(placed, frame), frame.pitch_cm)
-        body = np.clip(depth / rng.uniform(0.25, 1.4), 0, 1) * allowed
-        thick = rng.uniform(0.6, 2.6)
+        body = np.clip(depth / rng.uniform(0.2, 1.2), 0, 1) * allowed
+        thick = np.float32(rng.uniform(0.6, 4.0))
         roll = np.roll(billow, tuple(int(v) for v in rng.integers(0, 200, 2)), axis=(0, 1))
         fold = np.roll(crease, tuple(int(v) for v in rng.integers(0, 200, 2)), axis=(0, 1))
-        canvas.add("cotton", np.maximum(body * thick * (1 + 0.16 * roll + 0.05 * weave + rng.uniform(0.15, 0.4) * fold), 0))
-        hem = np.exp(-(((depth - 0.5) / 0.16) ** 2)) * body
-        canvas.add("cotton", hem * rng.uniform(0.2, 0.7))
-        if rng.random() < 0.4:
+        canvas.add("cotton", body * np.maximum(thick * (1 + np.float32(0.14) * roll) + np.float32(0.05) * weave + np.float32(rng.uniform(1.5, 4.5)) * fold, 0))
+        hem = np.exp(-(((depth - np.float32(0.5)) / np.float32(0.16)) ** 2)) * body
+        canvas.add("cotton", hem * np.float32(rng.uniform(0.5, 2.5)))
+        if rng.random() < 0.35:
             _buttons(canvas, placed, rng)
 
 
@@ -196,12 +197,16 @@ def _local_x(frame: Frame, shell: Shell) -> FloatArray:
 
 
 def _lining(canvas: Canvas, room: FloatArray, rng: np.random.Generator, *, strength: float) -> None:
-    """Thin cloth that lies in folds: lines that follow the walls and lines across them."""
+    """Thin cloth that lies in folds: crisp lines that come and go, some along the walls, some across."""
+    size = canvas.frame.size
     inside = room > 0
-    folds = creases(canvas.frame.size, 34, 0.9, rng) + creases(canvas.frame.size, 18, 0.8, rng) * (room < 6)
-    wavy = room + 0.5 * smooth_noise(canvas.frame.size, 28, rng)
-    along = sum(np.exp(-(((wavy - at) / 0.13) ** 2)) for at in rng.uniform(0.3, 5.0, int(rng.integers(2, 6))))
-    canvas.add("polyamide", (folds + 0.8 * along) * inside * np.float32(strength))
+    fade = np.clip(0.45 + 0.6 * smooth_noise(size, 40, rng), 0, 1.3)
+    folds = creases(size, 42, 0.75, rng) + 0.7 * creases(size, 22, 0.7, rng) * (room < 7)
+    wavy = room + 0.55 * smooth_noise(size, 30, rng)
+    for at in rng.uniform(0.3, 6.0, int(rng.integers(3, 8))):
+        folds += np.exp(-(((wavy - np.float32(at)) / np.float32(0.11)) ** 2))
+    canvas.add("polyamide", folds * fade * inside * np.float32(strength))
+    canvas.add("polyamide", np.maximum(smooth_noise(size, 55, rng), 0) * inside * np.float32(strength * 0.15))
 
 
 def _inset(shell: Shell, share: float) -> Points:
@@ -210,16 +215,17 @@ def _inset(shell: Shell, share: float) -> Points:
 
 
 def _piping(canvas: Canvas, shell: Shell, rng: np.random.Generator, *, lines: int, wire: bool) -> None:
+    """Edge cords, with a wire in them or not, and the teeth of the main zip."""
     for line in range(lines):
-        path = _inset(shell, 0.015 + 0.035 * line + rng.uniform(0, 0.015))
-        path = path + rng.normal(0, 0.15, 2)
-        canvas.stroke("pvc", path, 0.45, rng.uniform(0.2, 0.45), closed=True)
+        path = _inset(shell, 0.012 + 0.04 * line + rng.uniform(0, 0.02)) + rng.normal(0, 0.25, 2)
+        canvas.stroke("polyethylene", path, 0.3, rng.uniform(0.25, 0.6), closed=True)
+        canvas.stroke("pvc", path, 0.15, rng.uniform(0.05, 0.2), closed=True)
         if wire:
-            canvas.stroke("steel", path, 0.16, rng.uniform(0.14, 0.22), closed=True)
-    zip_path = _inset(shell, rng.uniform(0.04, 0.09))
-    canvas.stroke("polyamide", zip_path, 0.7, 0.25, closed=True)
-    if rng.random() < 0.4:
-        canvas.stroke("brass", zip_path, 0.3, 0.06, closed=True)
+            canvas.stroke("steel", path, 0.13, rng.uniform(0.10, 0.2), closed=True)
+    zip_path = _inset(shell, rng.uniform(0.04, 0.1))
+    canvas.stroke("polyamide", zip_path, 0.5, rng.uniform(0.1, 0.3), closed=True)
+    if rng.random() < 0.25:
+        canvas.stroke("brass", zip_path, 0.2, 0.04, closed=True)
 
 
 def _zip_pull(canvas: Canvas, at: NDArray[Any], angle: float, size: float) -> None:
@@ -239,7 +245,7 @@ def _zips(canvas: Canvas, shell: Shell, rng: np.random.Generator, *, count: int)
         path = _inset(shell, float(rng.choice([rng.uniform(0.0, 0.1), rng.uniform(0.1, 0.5)], p=[0.75, 0.25])))
         at = path[int(rng.integers(len(path)))]
         for _twin in range(int(rng.integers(1, 3))):
-            _zip_pull(canvas, at + rng.normal(0, 0.5, 2), rng.uniform(0, 2 * np.pi), rng.uniform(0.7, 1.1))
+            _zip_pull(canvas, at + rng.normal(0, 0.5, 2), rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 0.85))
 
 
 def _rods(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
@@ -285,8 +291,10 @@ def _ribs(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
 def _screws(canvas: Canvas, shell: Shell, rng: np.random.Generator, *, count: int) -> None:
     half = np.array([shell.length_cm, shell.width_cm]) / 2
     for _ in range(count):
-        at = rng.uniform(-0.93, 0.93, 2) * half
-        at[int(rng.integers(2))] = float(rng.choice([-0.9, 0.9, 0.3, -0.3])) * half[0 if rng.random() < 0.0 else 1] if rng.random() < 0.6 else at[0] * 0.5
+        at = rng.uniform(-0.93, 0.93, 2)
+        if rng.random() < 0.6:  # along a wall or a rod
+            at[1] = rng.choice([-0.93, 0.93, 0.35, -0.35])
+        at = at * half
         angle = rng.uniform(0, np.pi)
         reach = rng.uniform(0.15, 0.6) * np.array([np.cos(angle), np.sin(angle)])
         canvas.stroke("steel", shell.place([at - reach / 2, at + reach / 2]), rng.uniform(0.22, 0.45), rng.uniform(0.3, 1.0))
@@ -302,10 +310,14 @@ def _straps(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
         outward = outward / max(float(np.linalg.norm(outward)), 1e-6)
         reach = rng.uniform(1.0, 7.0)
         path = smooth_curve([first, first + outward * reach * 0.9 + rng.normal(0, 1.2, 2), (first + last) / 2 + outward * reach * 1.4, last + outward * reach * 0.9 + rng.normal(0, 1.2, 2), last], count=40)
-        width = rng.uniform(1.6, 4.5)
-        canvas.stroke("polyamide", path, width, rng.uniform(0.1, 0.25))
-        canvas.stroke("polyamide", path, width * 0.8, 0.06)
-        canvas.stroke("polyethylene", path, width * 0.7, rng.uniform(0.1, 0.5))
+        width = rng.uniform(1.6, 4.0)
+        canvas.stroke("polyamide", path, width, rng.uniform(0.08, 0.2))
+        if rng.random() < 0.5:
+            canvas.stroke("polyethylene", path, width * 0.7, rng.uniform(0.1, 0.5))
+        ahead = np.gradient(path, axis=0)
+        side = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1) / np.linalg.norm(ahead, axis=1, keepdims=True) * width / 2
+        for edge in (path + side, path - side):
+            canvas.stroke("polyamide", edge, 0.2, rng.uniform(0.2, 0.5))
 
 
 def _panels(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:

@@ -11,7 +11,7 @@ from threatray.errors import ConfigError, DataError
 from threatray.physics.dual_energy import dual_attenuation
 
 
-def smooth_material(dual: XrayImage, *, sigma_px: float = 1.0) -> XrayImage:
+def smooth_material(dual: XrayImage, *, sigma_px: float = 1.5) -> XrayImage:
     r"""Material taken from a neighbourhood, attenuation from the pixel itself: hues lose their grain, edges stay sharp.
 
     .. math:: A_\mathrm{low}' = A_\mathrm{low}, \qquad A_\mathrm{high}' = A_\mathrm{low} \frac{G * A_\mathrm{high}}{G * A_\mathrm{low}}

@@ -69,7 +69,7 @@ def draw_plots(data: ReportData) -> dict[str, str]:
             axis=data.headline.plot_axis,
             zero=True,
             share=True,
-            width=600,
+            
         )
     if data.inputs:
         for place, one in enumerate(data.inputs.positions):

@@ -100,7 +100,7 @@ def _for_page(svg: str, name: str) -> str:
 
 
 def interval_plot(
-    estimates: Sequence[Estimate], *, name: str, title: str, axis: str, zero: bool, share: bool = False, width: float = 460
+    estimates: Sequence[Estimate], *, name: str, title: str, axis: str, zero: bool, share: bool = False
 ) -> str:
     """Points with their 95 % intervals, one a line, and single repeats as small rings.
 
@@ -111,7 +111,6 @@ def interval_plot(
         axis: What the x axis shows, with its unit.
         zero: Draw a line at 0, and colour what excludes it.
         share: Values are shares; show them in points.
-        width: In CSS pixels.
     """
     factor = 100.0 if share else 1.0
 
@@ -139,7 +138,7 @@ def interval_plot(
         axes.set_xlabel(axis)
         axes.set_title(title)
 
-    return _drawn(draw, name=name, width=width, height=84 + 38 * len(estimates))
+    return _drawn(draw, name=name, width=460, height=84 + 38 * len(estimates))
 
 
 def before_after(before: Mapping[str, float], after: Mapping[str, float], *, name: str) -> str:
@@ -173,7 +172,7 @@ def before_after(before: Mapping[str, float], after: Mapping[str, float], *, nam
 
 
 def heat_map(values: Sequence[Sequence[float]], *, name: str, title: str) -> str:
-    """Where in the picture things lie: darker means more."""
+    """Where in the picture things lie: the stronger the colour, the more."""
     grid = np.asarray(values, float)
 
     def draw(axes: Axes) -> None:

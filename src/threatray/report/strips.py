@@ -111,6 +111,6 @@ def _views(title: str, image: XrayImage, alt: str) -> dict[str, Picture]:
 
 
 def _note(paired: Mapping[str, Any] | None) -> str:
-    known = (("ssim", "translated"), ("ssim_inverted", "inverted photo"), ("ssim_mean_fill", "mean fill"), ("ssim_photo", "photo"))
+    known = (("ssim", "SSIM to the truth"), ("ssim_inverted", "inverted photo"), ("ssim_mean_fill", "mean fill"))
     parts = [f"{name} {figure_text(paired[key])}" for key, name in known if paired and isinstance(paired.get(key), int | float)]
-    return "SSIM to the truth: " + ", ".join(parts) if parts else ""
+    return "; ".join(parts)

@@ -1,5 +1,198 @@
-"""Settings of a training."""
+"""What can be asked of a training; plain values, importable without torch."""
 
-from threatray.synthesis.train import TrainConfig
+from __future__ import annotations
 
-__all__ = ["TrainConfig"]
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from threatray.errors import ConfigError
+from threatray.synthesis.encoding import Encoding
+from threatray.synthesis.framing import Pose
+
+
+class Adversarial(StrEnum):
+    """How a discriminator's logits become a loss."""
+
+    LSGAN = "lsgan"
+    VANILLA = "vanilla"
+
+
+class Preset(StrEnum):
+    """Which networks are trained."""
+
+    TINY = "tiny"
+    """Light networks of 64 channels at a quarter of the side: the demo's, minutes on two cores at 64 px."""
+
+    BASE = "base"
+    """Light networks of twice the width: an hour on two cores at 64 to 128 px."""
+
+    PAPER = "paper"
+    """ResNet generators of 9 blocks and 64 channels with 70x70 PatchGANs, plus mask and class planes: for GPUs."""
+
+    PAPER_6 = "paper_6"
+    """The same with 6 blocks, as published for 128 px."""
+
+    UNET = "unet"
+    """U-Net generators of 6 levels with 70x70 PatchGANs; the canvas must be a multiple of 64 px."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the objective's terms.
+
+    Args:
+        lambda_cycle_a: Of photo -> X-ray -> photo.
+        lambda_cycle_b: Of X-ray -> photo -> X-ray.
+        lambda_identity: Of the identity terms, relative to the cycle terms as published; 0 leaves them out. They exist only where both
+            domains have the same channels.
+        adversarial: The GAN loss.
+    """
+
+    lambda_cycle_a: float = 10.0
+    lambda_cycle_b: float = 10.0
+    lambda_identity: float = 0.0
+    adversarial: Adversarial = Adversarial.LSGAN
+
+    def __post_init__(self) -> None:
+        for name in ("lambda_cycle_a", "lambda_cycle_b", "lambda_identity"):
+            if not 0.0 <= getattr(self, name) <= 1000.0:
+                raise ConfigError(f"train: {name} must lie in [0, 1000], got {getattr(self, name)}.")
+
+    def swapped(self) -> Weights:
+        """The same weights with A and B exchanged."""
+        return Weights(self.lambda_cycle_b, self.lambda_cycle_a, self.lambda_identity, self.adversarial)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How much a training object is changed.
+
+    Args:
+        flip: Probability of each mirroring, left-right and top-bottom.
+        quarter_turns: Turn by a random multiple of 90 degrees.
+        angle_degrees: Largest extra turn to either side.
+        scale: Largest relative change of size.
+        shift: Largest shift as a share of the canvas.
+        brightness: Largest change of a photo's brightness, on its [-1, 1] scale.
+        contrast: Largest relative change of a photo's contrast.
+        tint: Largest extra change of one colour channel's brightness.
+        invert: Probability that a photo's brightness is turned round, so that dark and bright carry no meaning by themselves.
+        density: Largest change of a signature's thickness, as ln of the factor on its attenuation.
+    """
+
+    flip: float = 0.5
+    quarter_turns: bool = False
+    angle_degrees: float = 12.0
+    scale: float = 0.08
+    shift: float = 0.03
+    brightness: float = 0.3
+    contrast: float = 0.25
+    tint: float = 0.1
+    invert: float = 0.0
+    density: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "invert"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"augment: {name} is a probability in [0, 1], got {getattr(self, name)}.")
+        for name, most in (("angle_degrees", 180.0), ("scale", 0.5), ("shift", 0.5), ("brightness", 1.0), ("contrast", 0.9), ("tint", 1.0)):
+            if not 0.0 <= getattr(self, name) <= most:
+                raise ConfigError(f"augment: {name} must lie in [0, {most:g}], got {getattr(self, name)}.")
+        if not 0.0 <= self.density <= 1.0:
+            raise ConfigError(f"augment: density must lie in [0, 1], got {self.density}.")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What is trained and for how long.
+
+    Args:
+        preset: The networks.
+        size: Side of the canvas in pixels, a multiple of 8.
+        steps: Updates of the generators.
+        batch_size: Pairs a step.
+        lr_generators: Adam's learning rate of both generators.
+        lr_discriminators: Of both discriminators.
+        constant_share: Share of the steps before the learning rates start to fall linearly to 0.
+        weights: Of the objective's terms.
+        augment: How objects are changed.
+        pool_size: Earlier fakes kept for the discriminators, as many for each.
+        ema_decay: Of the averaged ``gen_ab`` that translates.
+        encoding: How transmissions are written.
+        pose: How objects lie on the canvas.
+        checkpoint_every: Steps between checkpoints; the last step always saves.
+        sample_every: Steps between sample grids; 0 for none.
+        threads: Threads of torch. Their number can change the last bit, so it belongs to the configuration.
+
+    Raises:
+        ConfigError: A value is out of range.
+
+    Example:
+        >>> TrainConfig(steps=0)
+        Traceback (most recent call last):
+        threatray.errors.ConfigError: train: steps must be at least 1, got 0.
+    """
+
+    preset: Preset = Preset.TINY
+    size: int = 64
+    steps: int = 1200
+    batch_size: int = 8
+    lr_generators: float = 5e-4
+    lr_discriminators: float = 5e-4
+    constant_share: float = 0.5
+    weights: Weights = field(default_factory=Weights)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    pool_size: int = 50
+    ema_decay: float = 0.995
+    encoding: Encoding = field(default_factory=Encoding)
+    pose: Pose = Pose.UPRIGHT
+    checkpoint_every: int = 200
+    sample_every: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        limits = {"steps": 1, "batch_size": 1, "checkpoint_every": 1, "threads": 1, "sample_every": 0, "pool_size": 0}
+        for name, least in limits.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"train: {name} must be at least {least}, got {getattr(self, name)}.")
+        if self.size < 16 or self.size % 8:
+            raise ConfigError(f"train: size must be a multiple of 8 and at least 16, got {self.size}.")
+        if self.preset is Preset.UNET and self.size % 64:
+            raise ConfigError(f"train: the U-Net halves the canvas 6 times, so size must be a multiple of 64, got {self.size}.")
+        for name in ("lr_generators", "lr_discriminators"):
+            if not 0.0 < getattr(self, name) <= 0.1:
+                raise ConfigError(f"train: {name} must lie in (0, 0.1], got {getattr(self, name)}.")
+        if not 0.0 <= self.constant_share <= 1.0:
+            raise ConfigError(f"train: constant_share must lie in [0, 1], got {self.constant_share}.")
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise ConfigError(f"train: ema_decay must lie in [0, 1), got {self.ema_decay}.")
+
+    def learning_rate_factor(self, step: int) -> float:
+        """The factor on both learning rates at a step: 1, then linearly to 0.
+
+        Example:
+            >>> config = TrainConfig(steps=100, constant_share=0.5)
+            >>> [config.learning_rate_factor(step) for step in (0, 50, 75, 100)]
+            [1.0, 1.0, 0.5, 0.0]
+        """
+        flat = self.constant_share * self.steps
+        return 1.0 if step <= flat else max(0.0, (self.steps - step) / (self.steps - flat))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        value: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return value
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """From what ``as_json`` gave."""
+        nested = {
+            "preset": Preset(value["preset"]),
+            "pose": Pose(value["pose"]),
+            "weights": Weights(**{**value["weights"], "adversarial": Adversarial(value["weights"]["adversarial"])}),
+            "augment": AugmentConfig(**value["augment"]),
+            "encoding": Encoding(**value["encoding"]),
+        }
+        return cls(**{**value, **nested})

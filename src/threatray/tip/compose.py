@@ -156,7 +156,7 @@ class ComposeConfig:
             raise ConfigError(f"compose: min_inside must lie in (0, 1], got {self.min_inside}.")
         if self.attempts < 1 or self.places_per_attempt < 1:
             raise ConfigError(f"compose: attempts and places_per_attempt must be >= 1, got {self.attempts} and {self.places_per_attempt}.")
-        if self.max_under_attenuation <= 0 or self.min_added_attenuation < 0:
+        if not (self.max_under_attenuation > 0 and self.min_added_attenuation >= 0):
             raise ConfigError("compose: max_under_attenuation must be above 0 and min_added_attenuation not below.")
 
 

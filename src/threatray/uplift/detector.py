@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -77,6 +78,7 @@ class FasterRcnnConfig:
     anchor_sizes: tuple[tuple[float, ...], ...] = ((24.0, 34.0), (48.0, 68.0), (96.0, 140.0))
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     roi_size: int = 5
+    roi_samples: int = 1
     canonical: int = 96
     proposals_trained: int = 64
     score_floor: float = 0.01
@@ -88,6 +90,8 @@ class FasterRcnnConfig:
                 raise ConfigError(f"detector: {name} must be above 0, got {getattr(self, name)}.")
         if self.image_size < 64:
             raise ConfigError(f"detector: image_size must be at least 64 pixels, got {self.image_size}.")
+        if self.window and self.window < 48:
+            raise ConfigError(f"detector: window must be 0 or at least 48 pixels, got {self.window}.")
         for name in ("warmup_share", "ema_decay", "score_floor"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"detector: {name} must lie in [0, 1), got {getattr(self, name)}.")
@@ -138,7 +142,7 @@ def _network(config: FasterRcnnConfig, classes: int) -> FasterRCNN:
         backbone,
         rpn_anchor_generator=AnchorGenerator(config.anchor_sizes, (config.anchor_ratios,) * 3),
         box_roi_pool=MultiScaleRoIAlign(
-            names, output_size=config.roi_size, sampling_ratio=2, canonical_scale=config.canonical, canonical_level=4
+            names, output_size=config.roi_size, sampling_ratio=config.roi_samples, canonical_scale=config.canonical, canonical_level=4
         ),
         box_head=TwoMLPHead(config.pyramid_channels * config.roi_size**2, width),
         box_predictor=FastRCNNPredictor(width, classes + 1),
@@ -183,7 +187,7 @@ class TinyFasterRcnn:
             DataError: A label that is not one of the classes, or a loss that is not finite.
         """
         config, network, steps = self.config, self.network, len(batches)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True)
         warmup = max(1, round(config.warmup_share * steps))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, warmup, steps))
         mean = copy.deepcopy(network)
@@ -263,9 +267,7 @@ def _rate(step: int, warmup: int, steps: int) -> float:
 
 
 def _follow(mean: nn.Module, network: nn.Module, decay: float) -> None:
-    with torch.no_grad():
-        for kept, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - decay)
-            else:
-                kept.copy_(new)
+    """Move the running mean of the weights, and of batch norm's statistics, a step towards the network's."""
+    pairs = list(zip(mean.state_dict().values(), network.state_dict().values(), strict=True))
+    kept, new = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+    get_ema_multi_avg_fn(decay)(kept, new, None)

@@ -272,7 +272,7 @@ def _notes(
         f"Every arm was trained on the same budget: {budget['steps']} steps of {budget['batch_size']} pictures.",
         f"Operating points were chosen on validation pictures alone: the highest threshold with TPR >= {how.target_tpr:.2f} there. "
         "Figures 'of the test ROC' are readings of the test set's own curve, for comparison at exactly equal detection.",
-        f"Intervals are {100 * how.confidence:g} %, from {how.resamples} resamples of groups (the same for every arm) and the spread of seeds.",
+        f"Intervals are {100 * how.confidence:g} %, from {how.resamples} resamples of groups (equal for all arms) and the spread of seeds.",
         f"AP50 at {ratios} benign per threat weights each benign picture; the FPR does not depend on that ratio, and no new bags are seen.",
         f"{measures * len(pairs)} intervals are shown; one in {round(1 / (1 - how.confidence))} excludes 0 by chance. "
         "Decide beforehand which one counts.",

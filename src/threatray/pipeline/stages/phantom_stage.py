@@ -10,13 +10,13 @@ from threatray.core.files import write_json
 from threatray.core.image_file import write_jpeg
 from threatray.core.manifest import RunManifest
 from threatray.datasets.formats.coco import image_record, write_annotations, write_images
-from threatray.phantom.dataset import Job, Kind, PhantomConfig, render_photo, render_scan
+from threatray.phantom.dataset import Job, JobKind, PhantomConfig, render_photo, render_scan
 from threatray.phantom.dataset import plan as plan_jobs
 from threatray.pipeline.stage import Outcome, Run, plain, run_stage
 from threatray.pipeline.workers import run_jobs
 from threatray.tip.library import LibraryEntry, write_index, write_signature
 
-FOLDERS: Final = {Kind.LABELLED: "scans", Kind.BENIGN: "benign", Kind.VALIDATION: "validation", Kind.TEST: "test"}
+FOLDERS: Final = {JobKind.LABELLED: "scans", JobKind.BENIGN: "benign", JobKind.VALIDATION: "validation", JobKind.TEST: "test"}
 PHOTOS: Final = "photos"
 TRUTH: Final = "truth"
 _PHOTO_QUALITY: Final = 92
@@ -46,7 +46,7 @@ def phantom(config: PhantomConfig, out: Path, run: Run) -> RunManifest:
 
 def _render(shared: tuple[PhantomConfig, Path], job: Job) -> dict[str, Any]:
     config, folder = shared
-    if job.kind is Kind.PHOTO:
+    if job.kind is JobKind.PHOTO:
         photo = render_photo(job, config)
         write_jpeg(folder / PHOTOS / photo.class_name / f"{photo.id}.jpg", photo.pixels, quality=_PHOTO_QUALITY)
         truth = write_signature(folder / TRUTH, photo.truth, {"individual": photo.individual})

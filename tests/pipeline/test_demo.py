@@ -1,0 +1,141 @@
+"""The whole way at its smallest: end to end, to the byte, and through kills."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+EXCLUDED = {"timings.jsonl"}
+
+
+def command(out: Path, seed: int = 7) -> list[str]:
+    return [sys.executable, "-m", "threatray", "demo", "--size", "smoke", "--out", str(out), "--seed", str(seed), "--json"]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in EXCLUDED
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "demo"
+    done = subprocess.run(command(out), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(done.stdout)
+    assert Path(result["out"]) == out / "report" / "index.html"
+    assert {"phantom", "inspect", "photos", "signatures", "train", "translate", "plan", "compose", "score"} <= set(result["summary"])
+    return out
+
+
+def test_every_stage_leaves_what_it_promises(undisturbed: Path) -> None:
+    for name in (
+        "phantom/scans/annotations.json",
+        "phantom/truth/index.json",
+        "inspect/inspect.json",
+        "split/split.json",
+        "photos/index.json",
+        "signatures/index.json",
+        "train/checkpoint.pt",
+        "train/history.jsonl",
+        "translate/verdicts.json",
+        "plan/plan.json",
+        "compose/annotations.json",
+        "compose/composites.jsonl",
+        "score/score.json",
+        "uplift/results.jsonl",
+        "uplift/uplift.json",
+        "report/index.html",
+    ):
+        assert (undisturbed / name).stat().st_size > 0, name
+    assert not list(undisturbed.glob(".*")), "no lock or unfinished folder stays behind"
+
+
+def test_the_same_seed_gives_the_same_bytes_even_after_three_kills(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    moments = random.Random(5)  # noqa: S311
+    for _ in range(3):
+        process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(moments.uniform(6, 16))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    done = subprocess.run(command(out), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    expected, got = contents(undisturbed), contents(out)
+    assert {name: value for name, value in got.items() if expected.get(name) != value} == {}
+    assert set(expected) == set(got)
+
+
+def test_running_it_again_does_nothing(undisturbed: Path) -> None:
+    before = contents(undisturbed)
+    done = subprocess.run(command(undisturbed), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert contents(undisturbed) == before
+    assert done.stderr.count("already done") == len(list(undisturbed.glob("*/manifest.json")))
+
+
+def test_another_seed_into_the_same_folder_is_refused_with_the_difference(undisturbed: Path) -> None:
+    done = subprocess.run(command(undisturbed, seed=8), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "seed: 7 -> 8" in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_interrupted_training_exits_130_and_goes_on(undisturbed: Path, tmp_path: Path) -> None:
+    words = [
+        sys.executable, "-m", "threatray", "train", "--photos", str(undisturbed / "photos"), "--signatures", str(undisturbed / "signatures"),
+        "--out", str(tmp_path / "training"), "--steps", "100000", "--size", "32", "--batch-size", "2",
+    ]  # fmt: skip
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    checkpointing = tmp_path / ".training.partial" / "history.jsonl"
+    for _ in range(600):
+        if checkpointing.is_file() and checkpointing.stat().st_size > 100:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "the checkpoint is saved" in said
+    assert "run the same command again to go on" in said
+    assert (tmp_path / ".training.partial" / "checkpoint.pt").is_file()
+
+
+def test_a_composite_replays_from_its_recorded_parameters(undisturbed: Path) -> None:
+    import numpy as np
+
+    from threatray.core.image_file import read_pixels
+    from threatray.pipeline.sources import Role, Sources, Taxonomy
+    from threatray.pipeline.stages.compose_stage import replay
+    from threatray.pipeline.views import TransmissionView
+    from threatray.tip.compose import CompositeParams
+    from threatray.tip.library import SignatureLibrary
+
+    phantom = undisturbed / "phantom"
+    sources = Sources.open({Role.LABELLED: phantom / "scans", Role.BENIGN: phantom / "benign"}, Taxonomy())
+    library = SignatureLibrary.open(undisturbed / "translate" / "accepted")
+    bags = {located.key: located for located in sources.located(Role.BENIGN)}
+    lines = (undisturbed / "compose" / "composites.jsonl").read_text().splitlines()
+    assert lines
+    for line in lines:
+        recorded = json.loads(line)
+        params = CompositeParams.from_json(recorded)
+        view = TransmissionView.of(sources.load(bags[params.bag_id], sources.quantity))
+        made, colour = replay(view, recorded["id"], params, library)
+        stored = read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}_low.png")
+        assert np.array_equal(np.rint(made.image.values[0].astype(np.float64) * 65535).astype(np.uint16), stored)
+        screen = read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}.png")
+        assert np.array_equal(np.rint(colour.values * np.float32(255)).astype(np.uint8).transpose(1, 2, 0), screen)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from threatray.core import stream
+from threatray.errors import ConfigError, DataError
+from threatray.uplift.arms import STANDARD_ARMS, Arm, Pool
+from threatray.uplift.experiment import run_job
+from threatray.uplift.figures import SummarySettings
+from threatray.uplift.guards import check_comparable, check_no_shared_group
+from threatray.uplift.images import ImagePool, MemoryPool
+from threatray.uplift.predictions import Detections
+from threatray.uplift.protocol import Batches, OnStep
+from threatray.uplift.results import JobResult
+from threatray.uplift.summary import NO_EFFECT, summarise
+
+CLASSES = ("gun", "knife")
+
+
+@dataclass(frozen=True)
+class StubConfig:
+    """Finds every truth with a score that depends on the seed and on how many pictures of our making it was shown."""
+
+    steps: int = 6
+    batch_size: int = 4
+    gain: float = 0.0
+
+    def build(self, classes: tuple[str, ...], seed: int) -> StubDetector:
+        del classes
+        return StubDetector(seed, self.gain)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"detector": "stub", "gain": self.gain}
+
+
+class StubDetector:
+    def __init__(self, seed: int, gain: float) -> None:
+        self.seed, self.gain, self.made, self.shown = seed, gain, 0, 0
+
+    def fit(self, batches: Batches, on_step: OnStep | None = None) -> None:
+        for step, batch in enumerate(batches, start=1):
+            self.shown += len(batch)
+            self.made += sum(image.id.startswith("made") for image in batch)
+            if on_step is not None:
+                on_step(step, 1.0 / step)
+
+    def predict(self, images: ImagePool) -> tuple[Detections, ...]:
+        found = []
+        skill = self.gain * self.made / self.shown
+        for index in range(len(images)):
+            image = images[index]
+            rng = stream(self.seed, "stub", image.id)
+            boxes, labels = image.boxes, image.labels
+            if not image.has_threat:
+                boxes, labels = np.array([[1, 1, 9, 9]], np.float32), ("gun",)
+            scores = np.clip(rng.normal(0.5 + (skill if image.has_threat else -skill), 0.15, len(labels)), 0, 1)
+            found.append(Detections.of(boxes, scores, labels))
+        return tuple(found)
+
+
+MakePool = Callable[..., MemoryPool]
+
+
+@pytest.fixture(scope="module")
+def sets(make_pool: MakePool) -> tuple[dict[Pool, ImagePool], MemoryPool, MemoryPool]:
+    pools: dict[Pool, ImagePool] = {
+        Pool.BENIGN: make_pool("benign", 0, 10),
+        Pool.REAL: make_pool("real", 8, 0),
+        Pool.TRANSLATED: make_pool("made", 10, 0),
+    }
+    return pools, make_pool("validation", 15, 15), make_pool("test", 40, 60)
+
+
+Sets = tuple[dict[Pool, ImagePool], MemoryPool, MemoryPool]
+
+
+def jobs(sets: Sets, names: tuple[str, ...], seeds: tuple[int, ...], config: StubConfig | None = None) -> list[JobResult]:
+    return [run_job(STANDARD_ARMS[name], seed, *sets, config or StubConfig(), classes=CLASSES) for name in names for seed in seeds]
+
+
+def test_equal_arms_and_seeds_differ_by_exactly_nothing(sets: Sets) -> None:
+    twin = Arm("twin", STANDARD_ARMS["real_only"].shares)
+    results = jobs(sets, ("real_only",), (0, 1)) + [run_job(twin, seed, *sets, StubConfig(), classes=CLASSES) for seed in (0, 1)]
+    summary = summarise(results)
+    for one in summary.differences:
+        assert (one.value, one.low, one.high, one.verdict) == (0.0, 0.0, 0.0, NO_EFFECT)
+    assert summary.difference("twin", "ap50").sentence == "twin: AP50 changed by 0.0 points [0.0, 0.0] against real_only: no effect shown."
+
+
+def test_a_result_comes_back_from_json_as_it_was(sets: Sets) -> None:
+    result = jobs(sets, ("synthesis",), (0,))[0]
+    assert JobResult.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert result.shown == {"benign": 7, "real": 7, "translated": 10}
+    assert result.key == ("synthesis", 0)
+    assert result.losses[0] == 1.0
+
+
+def test_the_summary_made_from_the_file_is_the_one_made_from_memory(sets: Sets) -> None:
+    results = jobs(sets, ("real_only", "synthesis"), (0, 1))
+    again = [JobResult.from_json(json.loads(json.dumps(result.to_json()))) for result in results]
+    assert json.dumps(summarise(again).as_json()) == json.dumps(summarise(results).as_json())
+
+
+def test_a_real_gain_is_shown_and_its_absence_is_not(sets: Sets) -> None:
+    seeds = (0, 1, 2)
+    helped = summarise(jobs(sets, ("real_only", "synthesis"), seeds, StubConfig(gain=0.6)))
+    gain = helped.difference("synthesis", "fpr_at_tpr_0.94")
+    assert gain.value < -0.2
+    assert gain.verdict == "better"
+    assert gain.sentence.startswith("synthesis: FPR at TPR 0.94 changed by -")
+    assert helped.difference("synthesis", "ap50").verdict == "better"
+    unhelped = summarise(jobs(sets, ("real_only", "transformation"), seeds, StubConfig(gain=0.6)))
+    assert {one.verdict for one in unhelped.differences} == {NO_EFFECT}
+
+
+def test_the_operating_point_never_sees_the_test_set(sets: Sets) -> None:
+    result = jobs(sets, ("real_only",), (0,))[0]
+    before = summarise([result]).figure("real_only", "fpr_at_tpr_0.94").mean
+
+    def deaf(found: Detections) -> Detections:
+        return Detections(found.boxes, (0.0,) * len(found.scores), found.labels)
+
+    # The scores of threat pictures of the test set fall to nothing: its TPR falls, but not the threshold, so not the FPR.
+    changed = replace(result, test=tuple(replace(one, found=deaf(one.found)) if one.has_threat else one for one in result.test))
+    after = summarise([changed])
+    assert after.figure("real_only", "fpr_at_tpr_0.94").mean == before
+    assert after.figure("real_only", "tpr").mean == 0
+    assert after.figure("real_only", "fpr_at_tpr_0.94_test_roc").mean == 1
+
+
+def test_the_summary_has_the_form_that_the_report_reads(sets: Sets) -> None:
+    data = summarise(
+        jobs(sets, ("real_only", "synthesis"), (0, 1)), compare=[("synthesis", "real_only"), ("real_only", "synthesis")]
+    ).as_json()
+    assert data["baseline"] == "real_only"
+    assert data["seeds"] == [0, 1]
+    arm = data["arms"][1]
+    assert arm["arm"] == "synthesis"
+    assert set(arm["ap50_per_class"]) == set(CLASSES)
+    assert {"fpr_at_tpr_0.94", "tpr", "ap50", "ap50_95", "ap50_benign_100"} <= set(arm["measures"])
+    assert set(arm["measures"]["ap50"]) == {"value", "low", "high", "per_seed"}
+    assert all(not one["measure"].startswith("ap50/") and one["baseline"] == "real_only" for one in data["differences"])
+    assert {one["arm"] for one in data["comparisons"]} == {"real_only"}
+    json.dumps(data, allow_nan=False)
+
+
+def test_unfinished_experiments_are_summed_up_and_say_so(sets: Sets) -> None:
+    summary = summarise(jobs(sets, ("real_only",), (0, 1)) + jobs(sets, ("synthesis",), (0,)))
+    assert summary.missing == ("arm 'synthesis' has no result yet for seed 1",)
+    assert "one seed: says nothing on other trainings" in summary.difference("synthesis", "ap50").sentence
+    alone = summarise(jobs(sets, ("synthesis",), (0,)))
+    assert alone.differences == ()
+
+
+def test_imbalance_changes_precision_and_not_the_false_alarm_rate(sets: Sets) -> None:
+    summary = summarise(jobs(sets, ("real_only",), (0,)), SummarySettings(benign_per_threat=(1, 1000)))
+    assert summary.figure("real_only", "ap50_benign_1000").mean < summary.figure("real_only", "ap50_benign_1").mean
+
+
+def test_a_group_in_training_and_test_is_refused_and_named(sets: Sets) -> None:
+    pools, validation, test = sets
+    leaked = MemoryPool((*pools[Pool.REAL].images, replace(test[3], id="copy")))  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match="training and test share 1 group: 'test-3'"):
+        run_job(STANDARD_ARMS["real_only"], 0, pools | {Pool.REAL: leaked}, validation, test, StubConfig(), classes=CLASSES)
+    with pytest.raises(DataError, match="validation and test share 100 groups: 'test-0', 'test-1'"):
+        run_job(STANDARD_ARMS["real_only"], 0, pools, test, test, StubConfig(), classes=CLASSES)
+
+
+def test_splits_that_share_nothing_pass() -> None:
+    check_no_shared_group({"training": ["a", "a", "b"], "validation": ["c"], "test": []})
+
+
+def test_an_arm_with_fewer_steps_is_refused(sets: Sets) -> None:
+    results = jobs(sets, ("real_only",), (0,)) + jobs(sets, ("synthesis",), (0,), StubConfig(steps=5))
+    with pytest.raises(
+        ConfigError, match=r"'real_only' \(seed 0\) was trained on 6 steps of 4 pictures, arm 'synthesis' \(seed 0\) on 5 of 4"
+    ):
+        summarise(results)
+
+
+def test_what_cannot_be_compared_is_refused(sets: Sets) -> None:
+    first = jobs(sets, ("real_only",), (0,))[0]
+    other = replace(first, seed=1)
+    with pytest.raises(DataError, match="there is no result yet"):
+        check_comparable([])
+    with pytest.raises(DataError, match="arm 'real_only' with seed 0 is there twice"):
+        check_comparable([first, first])
+    with pytest.raises(ConfigError, match="different detector settings"):
+        check_comparable([first, replace(other, detector={"detector": "other"})])
+    with pytest.raises(DataError, match="different classes"):
+        check_comparable([first, replace(other, classes=("gun",))])
+    with pytest.raises(DataError, match="two different arms are called 'real_only'"):
+        check_comparable([first, replace(other, arm=Arm("real_only", {Pool.REAL: 1.0}))])
+    swapped = replace(other, test=(replace(other.test[0], truth_labels=("knife",)), *other.test[1:]))
+    with pytest.raises(DataError, match="was judged on another test set than arm 'real_only'"):
+        check_comparable([first, swapped])
+    with pytest.raises(ConfigError, match="no result of an arm called 'synthesis'; there are real_only"):
+        summarise([first], compare=[("synthesis", "real_only")])
+
+
+def test_a_line_that_was_cut_is_refused(sets: Sets) -> None:
+    data = jobs(sets, ("real_only",), (0,))[0].to_json()
+    with pytest.raises(DataError, match="the field 'seed' is missing"):
+        JobResult.from_json({key: value for key, value in data.items() if key != "seed"})
+    with pytest.raises(DataError, match="expected format 1, got None"):
+        JobResult.from_json({})
+
+
+def test_summing_up_needs_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, threatray.uplift.summary, threatray.uplift.experiment; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

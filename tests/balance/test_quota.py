@@ -19,6 +19,11 @@ def test_parts_sum_to_the_whole_and_none_is_off_by_one(total, weights):
         assert abs(parts[name] - total * weight / sum(weights.values())) < 1
 
 
+def test_the_largest_remainders_get_the_rest():
+    assert apportion(10, {"gun": 1, "knife": 2}) == {"gun": 3, "knife": 7}
+    assert apportion(2, {"gun": 1, "hammer": 2, "knife": 2}) == {"gun": 0, "hammer": 1, "knife": 1}
+
+
 @settings(deadline=None)
 @given(counts, st.integers(0, 200))
 def test_raising_the_lowest_is_the_slow_loop(before, total):

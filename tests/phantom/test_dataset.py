@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from threatray.core import DUAL_ENERGY, box_of_mask

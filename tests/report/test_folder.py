@@ -9,7 +9,7 @@ from threatray.report.folder import RunFolder
 
 
 def test_a_folder_without_stages_is_refused_with_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no stage folder; expected at least one of phantom, inspect, photos"):
+    with pytest.raises(DataError, match="holds no stage folder; expected at least one of phantom, inspect, split, photos"):
         RunFolder(tmp_path)
     with pytest.raises(DataError, match="is not a folder"):
         RunFolder(tmp_path / "nowhere")

@@ -10,7 +10,7 @@ from threatray.report.folder import RunFolder
 from threatray.report.headline import build_headline
 
 
-def with_difference(run: Path, arm: str = "synthesis", measure: str = "fpr", **changed: Any) -> Path:
+def with_difference(run: Path, arm: str = "synthesis", measure: str = "fpr_at_tpr_0.94", **changed: Any) -> Path:
     path = run / "uplift" / "uplift.json"
     found = read_json(path)
     for one in found["differences"]:
@@ -22,7 +22,10 @@ def with_difference(run: Path, arm: str = "synthesis", measure: str = "fpr", **c
 
 def test_says_by_how_much_false_alarms_fell_and_how_sure_that_is(run_folder: Path) -> None:
     found = build_headline(RunFolder(run_folder))
-    assert found.sentence == "Synthesis lowered false alarms by 11.9 points, from 41.0 % to 29.1 % of benign bags (95 % interval −17.9 to −6.4)."
+    assert (
+        found.sentence
+        == "Synthesis lowered false alarms by 11.9 points, from 41.0 % to 29.1 % of benign bags (95 % interval −17.9 to −6.4)."
+    )
     assert (found.verdict, found.badge) == ("helped", "synthesis helped")
 
 
@@ -66,7 +69,9 @@ def test_without_the_arm_in_question_nothing_is_claimed(own_run: Path, arms: set
 
 
 def test_the_plot_shows_the_very_numbers_of_the_file(run_folder: Path) -> None:
-    found = {one["arm"]: one for one in read_json(run_folder / "uplift" / "uplift.json")["differences"] if one["measure"] == "fpr"}
+    found = {
+        one["arm"]: one for one in read_json(run_folder / "uplift" / "uplift.json")["differences"] if one["measure"] == "fpr_at_tpr_0.94"
+    }
     shown = build_headline(RunFolder(run_folder)).estimates
     assert [(one.value, one.low, one.high) for one in shown] == [
         (found[arm]["value"], found[arm]["low"], found[arm]["high"])

@@ -13,7 +13,10 @@ from threatray.report.pictures import channel_view, colour_view, contact_sheet, 
 
 
 def test_a_picture_is_shrunk_but_never_enlarged() -> None:
-    assert (embed(np.zeros((300, 150, 3), np.uint8), "a", longest=100).width, embed(np.zeros((30, 15, 3), np.uint8), "a", longest=100).width) == (50, 15)
+    assert (
+        embed(np.zeros((300, 150, 3), np.uint8), "a", longest=100).width,
+        embed(np.zeros((30, 15, 3), np.uint8), "a", longest=100).width,
+    ) == (50, 15)
 
 
 def test_an_embedded_picture_keeps_red_red_and_its_place() -> None:

@@ -10,7 +10,16 @@ from threatray.report.tables import Cell, Column, Table, count, evenly, figure, 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.5, "0.500"), (0.0213456, "0.0213"), (41.23, "41.2"), (999.6, "1000"), (12345.6, "12,346"), (-0.25, "−0.250"), (0, "0"), (2e-7, "2.00e−07")],
+    [
+        (0.5, "0.500"),
+        (0.0213456, "0.0213"),
+        (41.23, "41.2"),
+        (999.6, "1000"),
+        (12345.6, "12,346"),
+        (-0.25, "−0.250"),
+        (0, "0"),
+        (2e-7, "2.00e−07"),
+    ],
 )
 def test_figures_have_three_significant_digits(value: float, text: str) -> None:
     assert figure_text(value) == text

@@ -83,14 +83,14 @@ def test_the_discriminator_loss_by_hand():
 
     real = Judged(torch.full((2, 1, 2, 2), 0.8), torch.ones(2, 1, 2, 2), torch.zeros(2, dtype=torch.long))
     fake = Judged(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2), torch.zeros(1, dtype=torch.long))
-    assert discriminator_loss(BySide(), real, fake, Adversarial.LSGAN).item() == pytest.approx(0.5 * (0.04 + 0.25))
+    assert discriminator_loss(BySide(), real, fake, Weights()).item() == pytest.approx(0.5 * (0.04 + 0.25))
 
 
 def test_the_discriminator_step_leaves_the_generators_without_gradients():
     nets = build_nets(Preset.TINY, 3, 2, 2, seed=1)
     data = batch(channels_b=2)
     fake = Judged(nets.gen_ab(data.real_a, data.mask_a, data.class_index), data.mask_a, data.class_index)
-    discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Adversarial.LSGAN).backward()
+    discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Weights()).backward()
     assert all(weight.grad is None for net in (nets.gen_ab, nets.gen_ba) for weight in net.parameters())
     assert all(weight.grad is not None for weight in nets.disc_b.parameters())
 
@@ -120,6 +120,6 @@ def test_the_generators_pay_nothing_to_the_discriminators_weights():
     # the gradient in the discriminator is that of its own loss alone
     judges.zero_grad()
     fake = Judged(nets.gen_ab(data.real_a, data.mask_a, data.class_index), data.mask_a, data.class_index)
-    discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Adversarial.LSGAN).backward()
+    discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Weights()).backward()
     for got, weight in zip(seen, nets.disc_b.parameters(), strict=True):
         assert torch.allclose(got, weight.grad, atol=1e-6)

@@ -37,6 +37,7 @@ def test_air_is_found_where_the_bag_fills_the_border():
     values = np.full((3, 100, 100), 0.4, np.float32)
     values[0] = 0.7
     values[:, 40:60, 40:60] = 0.9
+    values[:, 70:90, 70:90] = 0.6  # a thin neutral thing is not air
     assert air_colour(XrayImage(values, Quantity.PSEUDO_COLOUR, COLOUR)) == pytest.approx([0.9] * 3)
 
 

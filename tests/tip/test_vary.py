@@ -52,6 +52,7 @@ def test_default_parameters_keep_the_bits(signature_of, seed):
     rows, columns = np.flatnonzero(thing.mask.any(axis=1)), np.flatnonzero(thing.mask.any(axis=0))
     window = thing.image.values[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     assert (made.image.values == window).all()
+    assert (made.mask == thing.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]).all()
 
 
 @laws

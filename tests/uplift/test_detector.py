@@ -57,8 +57,7 @@ def test_the_result_does_not_depend_on_the_global_random_state(make_pool: MakePo
 
 def test_it_learns_to_find_and_name_things(make_pool: MakePool) -> None:
     config = FasterRcnnConfig(
-        steps=90,
-        batch_size=4,
+        steps=70,
         image_size=64,
         window=48,
         stage_channels=(8, 16, 32, 32, 32),

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from threatray.cli.common import Common
 from threatray.cli.data_options import DataOptions
-from threatray.photos.config import IntakeConfig
+from threatray.photos.rules import IntakeRules
 from threatray.pipeline.stages.photos_stage import photos as photos_stage
 
 
@@ -20,7 +20,7 @@ def photos(
     out: Path = Path("crops"),
     masks: Path | None = None,
     data: DataOptions = DataOptions(),
-    config: Annotated[IntakeConfig, Parameter(name="*")] = IntakeConfig(),
+    config: Annotated[IntakeRules, Parameter(name="*")] = IntakeRules(),
     common: Common = Common(),
 ) -> int:
     """Cut objects out of photos.

@@ -56,7 +56,13 @@ def stock(shelf: str, family: str, variant: int) -> SolidObject:
 
 
 def pack_bag(
-    size: tuple[int, int], pitch_cm: float, rng: np.random.Generator, *, threat: SolidObject | None = None, shelf: str = "train", kind: BagKind | None = None
+    size: tuple[int, int],
+    pitch_cm: float,
+    rng: np.random.Generator,
+    *,
+    threat: SolidObject | None = None,
+    shelf: str = "train",
+    kind: BagKind | None = None,
 ) -> PackedBag:
     """Pack one bag.
 
@@ -99,8 +105,8 @@ def pack_bag(
 
 def object_thickness(thing: SolidObject, pose: Pose, frame: Frame) -> tuple[dict[str, FloatArray], BoolArray]:
     """Path lengths through one object by material, and its mask: where any is over 0."""
-    names = sorted({part.material for part in thing.parts})
-    layers = np.array([names.index(part.material) for part in thing.parts])[thing.part_of_face]
+    names = sorted({piece.material for piece in thing.pieces})
+    layers = np.array([names.index(piece.material) for piece in thing.pieces])[thing.piece_of_face]
     lengths = path_lengths(pose.place(thing.mesh.vertices), thing.mesh.faces, layers, len(names), frame)
     return dict(zip(names, lengths, strict=True)), np.asarray(lengths.any(axis=0))
 
@@ -145,19 +151,19 @@ class _Packer:
 
     def _somewhere(self, rng: np.random.Generator) -> NDArray[np.float64]:
         half = np.array([self.shell.length_cm, self.shell.width_cm]) / 2
-        return self.shell.place(rng.uniform(-0.92, 0.92, 2) * half)[0]
+        return np.asarray(self.shell.place(rng.uniform(-0.92, 0.92, 2) * half)[0], np.float64)
 
     def thickness(self) -> dict[str, FloatArray]:
         """All placed things in one pass of the rasteriser."""
         if not self.placed:
             return {}
-        names = sorted({part.material for thing, _ in self.placed for part in thing.parts})
+        names = sorted({piece.material for thing, _ in self.placed for piece in thing.pieces})
         number = {name: place for place, name in enumerate(names)}
         vertices, faces, layers, start = [], [], [], 0
         for thing, points in self.placed:
             vertices.append(points)
             faces.append(thing.mesh.faces + start)
-            layers.append(np.array([number[part.material] for part in thing.parts])[thing.part_of_face])
+            layers.append(np.array([number[piece.material] for piece in thing.pieces])[thing.piece_of_face])
             start += len(points)
         lengths = path_lengths(np.concatenate(vertices), np.concatenate(faces), np.concatenate(layers), len(names), self.frame)
         return dict(zip(names, lengths, strict=True))
@@ -193,7 +199,10 @@ def _hide(threat: SolidObject, canvas: Canvas, shell: Shell, rng: np.random.Gene
         pixels = np.round(frame.pixels(pose.place(threat.mesh.vertices))).astype(int)
         if not _fits(pixels, np.ones_like(shell.room)):
             across = float(np.ptp(threat.mesh.vertices[:, 0]))
-            raise ConfigError(f"a {threat.family} of {across:.0f} cm does not fit a picture of {frame.size} pixels of {frame.pitch_cm} cm. Make pitch_cm or the picture larger.")
+            raise ConfigError(
+                f"a {threat.family} of {across:.0f} cm does not fit a picture of {frame.size} pixels of {frame.pitch_cm} cm. "
+                "Make pitch_cm or the picture larger."
+            )
         best = (0.0, pose)
     return object_thickness(threat, best[1], frame)
 

@@ -43,14 +43,30 @@ def fixed_knife(rng: np.random.Generator) -> SolidObject:
     sag = -rng.uniform(0, 0.5) * np.sin(along * np.pi) + rng.uniform(-0.6, 0.1) * (1 - along) ** 2
     depth = drawn["handle_depth"] * np.interp(along, [0, 0.08, 0.9, 1], [0.7, 1.0, 1.0, 0.85])
     stations = np.stack([-handle * (1 - along), sag, np.zeros(12), swell, depth], axis=1)
-    parts.append(Part("stainless_steel" if of_steel else "wood" if of_wood else "abs", limb(stations, squareness=rng.uniform(2.3, 3.5)), handle_finish))
+    grip = limb(stations, squareness=rng.uniform(2.3, 3.5))
+    if of_steel:
+        grip -= limb(stations * [0.97, 1, 1, 0.82, 0.78] - [0.25, 0, 0, 0, 0])  # steel handles are hollow
+    parts.append(Part("stainless_steel" if of_steel else "wood" if of_wood else "abs", grip, handle_finish))
     if rng.random() < 0.55:
-        bolster = limb([(-0.5, 0, 0, drawn["handle_height"] * 0.75, drawn["handle_depth"] * 0.8), (0.9, 0, 0, min(height, 2.6) * 0.8, drawn["spine"] * 2)], squareness=3)
+        bolster = limb(
+            [
+                (-0.5, 0, 0, drawn["handle_height"] * 0.75, drawn["handle_depth"] * 0.8),
+                (0.9, 0, 0, min(height, 2.6) * 0.8, drawn["spine"] * 2),
+            ],
+            squareness=3,
+        )
         parts.append(Part("stainless_steel", bolster, steel))
     if rng.random() < 0.25:
         parts.append(Part("stainless_steel", box(0.5, height + 1.8, 1.0), steel))
     tang_length = handle * drawn["tang"]
-    tang = limb([(-tang_length, sag[4], 0, drawn["handle_height"] * 0.35, drawn["spine"]), (0.4, 0, 0, drawn["handle_height"] * 0.6, drawn["spine"])], squareness=8, segments=12)
+    tang = limb(
+        [
+            (-tang_length, sag[4], 0, drawn["handle_height"] * 0.35, drawn["spine"]),
+            (0.4, 0, 0, drawn["handle_height"] * 0.6, drawn["spine"]),
+        ],
+        squareness=8,
+        segments=12,
+    )
     blade = _blade(drawn["blade_length"], height, drawn["spine"], drawn["point_drop"], drawn["belly"], handle_height=drawn["handle_height"])
     if rng.random() < 0.2:
         saw = np.arange(drawn["blade_length"] * 0.1, drawn["blade_length"] * 0.55, 0.42)
@@ -59,7 +75,13 @@ def fixed_knife(rng: np.random.Generator) -> SolidObject:
     for number in range(int(drawn["rivets"])):
         x = -handle * np.interp(number / max(1.0, drawn["rivets"] - 1), [0, 1], [0.16, 0.84])
         y = float(np.interp(x, stations[:, 0], sag))
-        parts.append(Part("brass" if of_wood else "stainless_steel", cylinder(0.26, drawn["handle_depth"] + 0.04, segments=14).translate((x, y, 0)), BRASS if of_wood else steel))
+        parts.append(
+            Part(
+                "brass" if of_wood else "stainless_steel",
+                cylinder(0.26, drawn["handle_depth"] + 0.04, segments=14).translate((x, y, 0)),
+                BRASS if of_wood else steel,
+            )
+        )
     return assemble("fixed_knife", "knife", parts, drawn)
 
 
@@ -73,14 +95,9 @@ def _blade(length: float, height: float, spine: float, drop: float, belly: float
     bottom = np.minimum(bottom, top - 0.04)
     shoulder = bottom + (top - bottom) * 0.35
     thick = spine * np.clip(1.15 - 0.75 * x, 0.25, 1.0)
-    edge = np.full_like(x, 0.02)
-    rings = np.stack(
-        [
-            np.stack([x * length, top, thick / 2], 1), np.stack([x * length, shoulder, thick / 2], 1), np.stack([x * length, bottom, edge / 2], 1),
-            np.stack([x * length, bottom, -edge / 2], 1), np.stack([x * length, shoulder, -thick / 2], 1), np.stack([x * length, top, -thick / 2], 1),
-        ],
-        axis=1,
-    )  # fmt: skip
+    half, thin = thick / 2, np.full_like(x, 0.01)
+    around = ((top, half), (shoulder, half), (bottom, thin), (bottom, -thin), (shoulder, -half), (top, -half))
+    rings = np.stack([np.stack([x * length, y, z], axis=1) for y, z in around], axis=1)
     return loft(rings).translate((0, min(0.0, (handle_height * 0.5 - height) * 0.3), 0))
 
 
@@ -106,7 +123,13 @@ def folding_knife(rng: np.random.Generator) -> SolidObject:
     steel = bare_steel(rng)
     parts = []
     for sign in (1, -1):
-        parts.append(Part("wood" if of_wood else "polyamide", plate(side, scale, bevel=0.18).translate((0, 0, sign * (gap / 2 + 0.15 + scale / 2))), finish))
+        parts.append(
+            Part(
+                "wood" if of_wood else "polyamide",
+                plate(side, scale, bevel=0.18).translate((0, 0, sign * (gap / 2 + 0.15 + scale / 2))),
+                finish,
+            )
+        )
         parts.append(Part("stainless_steel", plate(side.offset(-0.08), 0.15).translate((0, 0, sign * (gap / 2 + 0.075))), steel))
     blade = _blade(drawn["blade_length"], drawn["blade_height"], drawn["spine"], drawn["point_drop"], drawn["belly"], handle_height=height)
     turned = union(blade, box(1.6, drawn["blade_height"] * 0.8, drawn["spine"])).rotate((0, 0, drawn["opening_degrees"] - 180))
@@ -161,13 +184,26 @@ def _scissor_half(drawn: dict[str, float], *, larger: bool) -> tuple[Manifold | 
     back = height * np.interp(x, [0, 0.3, 0.8, 1], [0.62, 0.6, 0.42, 0.03]) + 0.02
     thick = depth * np.interp(x, [0, 1], [1, 0.6])
     rings = np.stack(
-        [np.stack([x * length, back, thick * 0.5], 1), np.stack([x * length, back, -thick * 0.5], 1), np.stack([x * length, cut, -thick * 0.5], 1), np.stack([x * length, cut, -thick * 0.2], 1)],
+        [
+            np.stack([x * length, back, thick * 0.5], 1),
+            np.stack([x * length, back, -thick * 0.5], 1),
+            np.stack([x * length, cut, -thick * 0.5], 1),
+            np.stack([x * length, cut, -thick * 0.2], 1),
+        ],
         axis=1,
     )
     stretch = 1.35 if larger else 1.0
     half_length, half_height = drawn["ring_length"] / 2 * stretch, drawn["ring_height"] / 2
     centre = np.array([-shank - half_length - 0.3, -half_height * 0.92 - 0.1])
-    arm = smooth_curve([(0.6, height * 0.28), (-shank * 0.5, -0.25), (-shank - 0.3, centre[1] * 0.35), (centre[0] + half_length * 0.75, centre[1] + half_height * 0.62)], count=12)
+    arm = smooth_curve(
+        [
+            (0.6, height * 0.28),
+            (-shank * 0.5, -0.25),
+            (-shank - 0.3, centre[1] * 0.35),
+            (centre[0] + half_length * 0.75, centre[1] + half_height * 0.62),
+        ],
+        count=12,
+    )
     strap = plate(band(arm, np.linspace(height * 0.75, 0.7, 12)), depth, bevel=depth * 0.2)
     blade = loft(rings)
     turn = np.linspace(0, 2 * np.pi, 34, endpoint=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
@@ -104,14 +103,14 @@ def photograph(thing: SolidObject, pose: Pose, frame: Frame, params: CameraParam
 def _shade(thing: SolidObject, vertices: NDArray[np.float64], surface: Surface, params: CameraParams) -> NDArray[np.float64]:
     """Linear RGB of the object: Lambert, a Blinn-Phong highlight, and for metal a reflected room."""
     faces = thing.mesh.faces
-    normals = _smooth_normals(vertices, faces, thing.part_of_face)
+    normals = _smooth_normals(vertices, faces)
     where = np.nonzero(surface.triangle >= 0)
     triangle, weights = surface.triangle[where], surface.weights[where]
     normal = np.einsum("nk,nkc->nc", weights, normals[triangle])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     local = np.einsum("nk,nkc->nc", weights, thing.mesh.vertices[faces[triangle]])
-    part = thing.part_of_face[triangle]
-    finishes = [part.finish for part in thing.parts]
+    part = thing.piece_of_face[triangle]
+    finishes = [piece.finish for piece in thing.pieces]
     colour = np.array([finish.colour for finish in finishes])[part]
     rough = np.array([finish.roughness for finish in finishes])[part]
     metal = np.array([finish.metalness for finish in finishes])[part]
@@ -140,16 +139,16 @@ def _shade(thing: SolidObject, vertices: NDArray[np.float64], surface: Surface, 
     return shaded
 
 
-def _smooth_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64], owner: NDArray[np.int64]) -> NDArray[np.float64]:
+def _smooth_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
     """(F, 3, 3) normal at each corner: the mean of the faces around, but sharp edges (over some 45 degrees) stay sharp."""
     corners = vertices[faces]
     crossed = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     face_normal = crossed / np.maximum(np.linalg.norm(crossed, axis=1, keepdims=True), 1e-12)
     around = np.stack([np.bincount(faces.ravel(), np.repeat(crossed[:, axis], 3), len(vertices)) for axis in range(3)], axis=1)
-    around /= np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-12)
+    around = around / np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-12)
     smooth = around[faces]
     alike = np.einsum("fkc,fc->fk", smooth, face_normal) > 0.8
-    return np.where(alike[..., None], smooth, face_normal[:, None, :])
+    return np.asarray(np.where(alike[..., None], smooth, face_normal[:, None, :]), np.float64)
 
 
 def _texture(texture: Texture, local: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -196,5 +195,5 @@ def _develop(linear: NDArray[Any], params: CameraParams) -> NDArray[np.uint8]:
     pixels = np.clip(np.round(shown * 255), 0, 255).astype(np.uint8)
     if params.jpeg_quality:
         _, packed = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, params.jpeg_quality])
-        pixels = np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1])
-    return np.asarray(pixels, np.uint8)
+        pixels = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+    return np.ascontiguousarray(pixels)

@@ -90,8 +90,8 @@ class PhantomConfig:
         across = min(self.image_width, self.image_height / 0.72) * self.pitch_cm
         if across < _LARGEST_THREAT_CM * 1.3:
             raise ConfigError(
-                f"phantom: {self.image_height}x{self.image_width} pixels of {self.pitch_cm} cm show {across:.0f} cm, but a bag with a hammer "
-                f"in it needs {_LARGEST_THREAT_CM * 1.3:.0f} cm. Make pitch_cm or the picture larger."
+                f"phantom: {self.image_height}x{self.image_width} pixels of {self.pitch_cm} cm show {across:.0f} cm, but a bag with a "
+                f"hammer in it needs {_LARGEST_THREAT_CM * 1.3:.0f} cm. Make pitch_cm or the picture larger."
             )
         if self.photo_size < 32:
             raise ConfigError(f"phantom: photo_size must be at least 32 pixels, got {self.photo_size}.")

@@ -25,29 +25,69 @@ def laptop(rng: np.random.Generator) -> SolidObject:
         Part("glass", box(x - 1.6, y - 2.4, 0.14).translate((0, 0.2, 1.0)), HIDDEN),
         Part(case, box(x, y, 0.12).translate((0, 0, 1.15)), HIDDEN),
     ]
-    board = outline([(-x * 0.46, y * 0.45), (-x * 0.46, 0.0), (-x * 0.2, -y * rng.uniform(0.05, 0.2)), (x * 0.1, y * 0.05), (x * 0.44, -y * 0.05), (x * 0.44, y * 0.45)])
+    board = outline(
+        [
+            (-x * 0.46, y * 0.45),
+            (-x * 0.46, 0.0),
+            (-x * 0.2, -y * rng.uniform(0.05, 0.2)),
+            (x * 0.1, y * 0.05),
+            (x * 0.44, -y * 0.05),
+            (x * 0.44, y * 0.45),
+        ]
+    )
     pieces += _populated(board, (-x * 0.44, -1.0, x * 0.42, y * 0.44), rng, chips=80)
     cells = int(rng.integers(3, 7))
     if rng.random() < 0.5:
         width = x * 0.8 / cells
-        pieces += [Part("lithium_battery", rounded_box(width - 0.2, y * 0.3, 0.55, 0.2).translate((-x * 0.4 + width * (k + 0.5), -y * 0.3, 0)), HIDDEN) for k in range(cells)]
+        pieces += [
+            Part(
+                "lithium_battery",
+                rounded_box(width - 0.2, y * 0.3, 0.55, 0.2).translate((-x * 0.4 + width * (k + 0.5), -y * 0.3, 0)),
+                HIDDEN,
+            )
+            for k in range(cells)
+        ]
     else:
         cell = cylinder(0.9, 6.5, axis="x", segments=14)
         for k in range(cells):
             where = (-x * 0.33 + 6.9 * (k % 3), -y * 0.43 + 1.9 * (k // 3), 0.0)
-            pieces += [Part("lithium_battery", cell.translate(where), HIDDEN), Part("steel", (cylinder(0.92, 6.5, axis="x", segments=14) - cylinder(0.9, 7, axis="x", segments=14)).translate(where), HIDDEN)]
+            pieces += [
+                Part("lithium_battery", cell.translate(where), HIDDEN),
+                Part(
+                    "steel", (cylinder(0.92, 6.5, axis="x", segments=14) - cylinder(0.9, 7, axis="x", segments=14)).translate(where), HIDDEN
+                ),
+            ]
     fan_at = (x * rng.uniform(-0.3, 0.3), y * 0.26, 0.0)
     ring = plate_ring(2.6, 2.45, 0.8).translate(fan_at)
-    blades = union(*(box(2.0, 0.08, 0.6).translate((1.3, 0, 0)).rotate((0, 0, a)) for a in np.arange(0, 360, 24)), cylinder(0.9, 0.6, segments=12)).translate(fan_at)
-    pipe = tube(smooth_curve([(fan_at[0], fan_at[1] + 2, 0.3), (fan_at[0] * 0.3, fan_at[1] - 0.5, 0.3), (-fan_at[0], y * 0.15, 0.3)], count=8), 0.3, segments=6)
+    blades = union(
+        *(box(2.0, 0.08, 0.6).translate((1.3, 0, 0)).rotate((0, 0, a)) for a in np.arange(0, 360, 24)), cylinder(0.9, 0.6, segments=12)
+    ).translate(fan_at)
+    pipe = tube(
+        smooth_curve([(fan_at[0], fan_at[1] + 2, 0.3), (fan_at[0] * 0.3, fan_at[1] - 0.5, 0.3), (-fan_at[0], y * 0.15, 0.3)], count=8),
+        0.3,
+        segments=6,
+    )
     fins = union(*(box(0.05, 1.2, 0.7).translate((fan_at[0] - 1.6 + 0.22 * k, y * 0.44, 0)) for k in range(15)))
-    pieces += [Part("abs", union(ring, blades), HIDDEN), Part("copper", pipe - cylinder(0.01, 0.01), HIDDEN), Part("aluminium", fins, HIDDEN)]
+    pieces += [
+        Part("abs", union(ring, blades), HIDDEN),
+        Part("copper", pipe - cylinder(0.01, 0.01), HIDDEN),
+        Part("aluminium", fins, HIDDEN),
+    ]
     hinges = [Part("steel", box(2.4, 0.7, 0.5).translate((side * x * 0.38, y * 0.47, 0.6)), HIDDEN) for side in (1, -1)]
-    screws = union(*(cylinder(0.14, 0.7, segments=6).translate((float(sx) * x * 0.47, float(sy) * y * 0.46, -0.3)) for sx in np.linspace(-1, 1, 5) for sy in (-1, -0.05, 1)))
+    screws = union(
+        *(
+            cylinder(0.14, 0.7, segments=6).translate((float(sx) * x * 0.47, float(sy) * y * 0.46, -0.3))
+            for sx in np.linspace(-1, 1, 5)
+            for sy in (-1, -0.05, 1)
+        )
+    )
     drive = rounded_box(10, 7, 0.7, 0.3) - cylinder(3.0, 0.5, segments=24)
     pieces += [*hinges, Part("steel", screws, HIDDEN)]
     if rng.random() < 0.5:
-        pieces += [Part("aluminium", drive.translate((x * 0.28, -y * 0.28, 0)), HIDDEN), Part("aluminium", cylinder(2.9, 0.2, segments=24).translate((x * 0.28 + 1, -y * 0.28, 0)), HIDDEN)]
+        pieces += [
+            Part("aluminium", drive.translate((x * 0.28, -y * 0.28, 0)), HIDDEN),
+            Part("aluminium", cylinder(2.9, 0.2, segments=24).translate((x * 0.28 + 1, -y * 0.28, 0)), HIDDEN),
+        ]
     return assemble("laptop", None, pieces, drawn, nested=False)
 
 
@@ -85,7 +125,16 @@ def phone(rng: np.random.Generator) -> SolidObject:
         Part("glass", rounded_box(x - 0.3, y - 0.3, 0.12, 0.8).translate((0, 0, 0.34)), HIDDEN),
         Part("lithium_battery", rounded_box(x * 0.55, y * 0.62, 0.42, 0.2).translate((-x * 0.08, -y * 0.12, 0)), HIDDEN),
     ]
-    strip = outline([(-x * 0.45, y * 0.24), (x * 0.46, y * 0.24), (x * 0.46, -y * 0.4), (x * 0.26, -y * 0.4), (x * 0.22, y * 0.45), (-x * 0.45, y * 0.45)])
+    strip = outline(
+        [
+            (-x * 0.45, y * 0.24),
+            (x * 0.46, y * 0.24),
+            (x * 0.46, -y * 0.4),
+            (x * 0.26, -y * 0.4),
+            (x * 0.22, y * 0.45),
+            (-x * 0.45, y * 0.45),
+        ]
+    )
     pieces += _populated(strip, (x * 0.24, -y * 0.4, x * 0.45, y * 0.42), rng, chips=10)
     camera = union(*(cylinder(0.45, 0.5, segments=12) - cylinder(0.25, 1, segments=10) for _ in range(1)))
     pieces.append(Part("steel", camera.translate((x * 0.42, y * 0.3, 0)), HIDDEN))
@@ -100,7 +149,11 @@ def power_bank(rng: np.random.Generator) -> SolidObject:
     for k in range(cells):
         where = (-0.9, (k - (cells - 1) / 2) * 1.95, 0.0)
         pieces += [Part("lithium_battery", cylinder(0.87, 6.5, axis="x", segments=16).translate(where), HIDDEN)]
-        pieces += [Part("steel", (cylinder(0.92, 6.5, axis="x", segments=16) - cylinder(0.87, 6.3, axis="x", segments=16)).translate(where), HIDDEN)]
+        pieces += [
+            Part(
+                "steel", (cylinder(0.92, 6.5, axis="x", segments=16) - cylinder(0.87, 6.3, axis="x", segments=16)).translate(where), HIDDEN
+            )
+        ]
     board = outline([(2.8, -y / 2 + 0.4), (4.4, -y / 2 + 0.4), (4.4, y / 2 - 0.4), (2.8, y / 2 - 0.4)])
     pieces += _populated(board, (2.9, -y / 2 + 0.5, 4.3, y / 2 - 0.5), rng, chips=6)
     return assemble("power_bank", None, pieces, {"cells": float(cells)}, nested=False)
@@ -117,10 +170,21 @@ def charger(rng: np.random.Generator) -> SolidObject:
         Part("copper", coil.translate((-x * 0.15, 0, 0)), HIDDEN),
         Part("aluminium", union(*(cylinder(0.5, 1.7, axis="y", segments=12).translate((x * s, 0, 0)) for s in (0.25, 0.38))), HIDDEN),
     ]
-    pieces += _populated(outline([(-x / 2 + 0.3, -y / 2 + 0.3), (x / 2 - 0.3, -y / 2 + 0.3), (x / 2 - 0.3, y / 2 - 0.3), (-x / 2 + 0.3, y / 2 - 0.3)]), (-x * 0.4, -y * 0.35, x * 0.4, y * 0.35), rng, chips=10)
+    pieces += _populated(
+        outline([(-x / 2 + 0.3, -y / 2 + 0.3), (x / 2 - 0.3, -y / 2 + 0.3), (x / 2 - 0.3, y / 2 - 0.3), (-x / 2 + 0.3, y / 2 - 0.3)]),
+        (-x * 0.4, -y * 0.35, x * 0.4, y * 0.35),
+        rng,
+        chips=10,
+    )
     pieces += _lead(_tangle(rng, (x / 2, 0.0), rng.uniform(50, 90)), rng)
     if rng.random() < 0.6:
-        pieces.append(Part("brass", union(*(cylinder(0.22, 1.9, axis="x", segments=10).translate((-x / 2 - 0.9, s * 0.95, 0)) for s in (1, -1))), HIDDEN))
+        pieces.append(
+            Part(
+                "brass",
+                union(*(cylinder(0.22, 1.9, axis="x", segments=10).translate((-x / 2 - 0.9, s * 0.95, 0)) for s in (1, -1))),
+                HIDDEN,
+            )
+        )
     return assemble("charger", None, pieces, {"x": x, "y": y, "z": z}, nested=False)
 
 
@@ -130,7 +194,9 @@ def _tangle(rng: np.random.Generator, start: tuple[float, float], length: float)
     turns = max(1.2, length / (np.pi * (long + short)))
     count = int(turns * 20)
     turn = np.linspace(0, turns * 2 * np.pi, count)
-    wander = [np.interp(turn, np.linspace(0, turn[-1], max(4, int(turns * 3))), rng.standard_normal(max(4, int(turns * 3)))) for _ in range(4)]
+    wander = [
+        np.interp(turn, np.linspace(0, turn[-1], max(4, int(turns * 3))), rng.standard_normal(max(4, int(turns * 3)))) for _ in range(4)
+    ]
     x = long * np.cos(turn) * (1 + 0.15 * wander[0]) + 0.35 * wander[1]
     y = short * np.sin(turn) * (1 + 0.2 * wander[2]) + 0.35 * wander[3]
     tail = np.linspace(0, 1, 14)
@@ -138,7 +204,7 @@ def _tangle(rng: np.random.Generator, start: tuple[float, float], length: float)
     y = np.concatenate([y, y[-1] + rng.normal(0, 4) * tail + rng.normal(0, 2) * np.sin(tail * 3)])
     line = smooth_curve(np.stack([x, y, 0.3 * np.sin(np.arange(len(x)) * 0.7)], axis=1)[::2], count=len(x))
     line[:, :2] = line[:, :2] @ np.array(((np.cos(angle := rng.uniform(0, 2 * np.pi)), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
-    return line + np.array([*start, 0.0]) - line[0]
+    return np.asarray(line + np.array([*start, 0.0]) - line[0], np.float64)
 
 
 def _lead(line: Points, rng: np.random.Generator) -> list[Part]:
@@ -179,24 +245,40 @@ def headphones(rng: np.random.Generator) -> SolidObject:
 def torch_lamp(rng: np.random.Generator) -> SolidObject:
     """An aluminium torch with its cells and a spring."""
     length, radius = rng.uniform(10, 17), rng.uniform(1.1, 1.6)
-    shell = spindle([(0, radius), (length, radius), (length + 1.2, radius * 1.5), (length + 3, radius * 1.5)], segments=18) - spindle([(0.3, radius - 0.25), (length, radius - 0.25), (length + 1.2, radius * 1.3), (length + 3.2, radius * 1.3)], segments=18)
+    shell = spindle([(0, radius), (length, radius), (length + 1.2, radius * 1.5), (length + 3, radius * 1.5)], segments=18) - spindle(
+        [(0.3, radius - 0.25), (length, radius - 0.25), (length + 1.2, radius * 1.3), (length + 3.2, radius * 1.3)], segments=18
+    )
     cells = [cylinder(radius - 0.3, 4.6, axis="x", segments=14).translate((3.2 + 4.9 * k, 0, 0)) for k in range(int((length - 2) // 4.9))]
     turn = np.arange(30) * 0.9
     spring = tube(np.stack([0.3 + turn * 0.03, 0.7 * np.cos(turn), 0.7 * np.sin(turn)], axis=1), 0.07, segments=4)
     lens = cylinder(radius * 1.3, 0.3, axis="x", segments=18).translate((length + 2.6, 0, 0))
-    pieces = [Part("aluminium", shell, HIDDEN), Part("zinc_alloy", union(*(cell - cell.scale((1, 0.8, 0.8)) for cell in cells)), HIDDEN), Part("lithium_battery", union(*(cell.scale((1, 0.8, 0.8)) for cell in cells)), HIDDEN), Part("steel", spring, HIDDEN), Part("glass", lens, HIDDEN)]
+    pieces = [
+        Part("aluminium", shell, HIDDEN),
+        Part("zinc_alloy", union(*(cell - cell.scale((1, 0.8, 0.8)) for cell in cells)), HIDDEN),
+        Part("lithium_battery", union(*(cell.scale((1, 0.8, 0.8)) for cell in cells)), HIDDEN),
+        Part("steel", spring, HIDDEN),
+        Part("glass", lens, HIDDEN),
+    ]
     return assemble("torch", None, pieces, {"length": length, "radius": radius}, nested=False)
 
 
 def hair_dryer(rng: np.random.Generator) -> SolidObject:
     """A hair dryer: motor, fan, heater, handle, lead."""
     radius = rng.uniform(3.0, 4.0)
-    body = spindle([(-8, radius * 0.9), (-6, radius), (4, radius * 0.85), (9, radius * 0.7)], segments=22) - spindle([(-7.8, radius * 0.85), (-6, radius - 0.25), (4, radius * 0.85 - 0.25), (9.5, radius * 0.7 - 0.25)], segments=22)
+    body = spindle([(-8, radius * 0.9), (-6, radius), (4, radius * 0.85), (9, radius * 0.7)], segments=22) - spindle(
+        [(-7.8, radius * 0.85), (-6, radius - 0.25), (4, radius * 0.85 - 0.25), (9.5, radius * 0.7 - 0.25)], segments=22
+    )
     handle = limb([(0, 0, 0, 3.4, 3.0), (11, 0, 0, 2.8, 2.6)], segments=14)
     grip = (handle - handle.scale((0.98, 0.85, 0.85))).rotate((0, 0, -80)).translate((-3, -radius * 0.8, 0))
     motor = cylinder(1.4, 3.6, axis="x", segments=18) - cylinder(0.9, 2.8, axis="x", segments=14)
     turn = np.arange(70) * 0.7
     heater = tube(np.stack([2 + turn * 0.11, radius * 0.6 * np.cos(turn), radius * 0.6 * np.sin(turn)], axis=1), 0.06, segments=4)
-    pieces = [Part("abs", body, HIDDEN), Part("abs", grip, HIDDEN), Part("steel", motor.translate((-4, 0, 0)), HIDDEN), Part("copper", cylinder(0.85, 2.6, axis="x", segments=14).translate((-4, 0, 0)), HIDDEN), Part("steel", heater, HIDDEN)]
+    pieces = [
+        Part("abs", body, HIDDEN),
+        Part("abs", grip, HIDDEN),
+        Part("steel", motor.translate((-4, 0, 0)), HIDDEN),
+        Part("copper", cylinder(0.85, 2.6, axis="x", segments=14).translate((-4, 0, 0)), HIDDEN),
+        Part("steel", heater, HIDDEN),
+    ]
     pieces += _lead(_tangle(rng, (-4.5, -13.0), rng.uniform(60, 100)), rng)
     return assemble("hair_dryer", None, pieces, {"radius": radius}, nested=False)

@@ -38,7 +38,14 @@ def gun_steel(rng: np.random.Generator) -> Finish:
 
 def gun_polymer(rng: np.random.Generator) -> Finish:
     """Black, now and then sand, green or grey."""
-    kinds: tuple[Rgb, ...] = ((0.02, 0.02, 0.02), (0.025, 0.025, 0.028), (0.035, 0.035, 0.035), (0.28, 0.20, 0.11), (0.08, 0.09, 0.05), (0.14, 0.14, 0.14))
+    kinds: tuple[Rgb, ...] = (
+        (0.02, 0.02, 0.02),
+        (0.025, 0.025, 0.028),
+        (0.035, 0.035, 0.035),
+        (0.28, 0.20, 0.11),
+        (0.08, 0.09, 0.05),
+        (0.14, 0.14, 0.14),
+    )
     base = np.array(kinds[int(rng.integers(len(kinds)))]) * rng.uniform(0.8, 1.3)
     return Finish(_clip(base), float(rng.uniform(0.55, 0.85)), 0.0, Texture.CHECKERED if rng.random() < 0.5 else Texture.PLAIN)
 

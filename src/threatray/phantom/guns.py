@@ -11,7 +11,7 @@ from threatray.phantom.parts import Finish, Part, SolidObject, assemble
 from threatray.phantom.solids import Points, band, box, cylinder, disc, outline, plate, rounded_box, smooth_curve, spindle, tube, union
 
 if TYPE_CHECKING:
-    from manifold3d import Manifold
+    from manifold3d import CrossSection, Manifold
 
 
 def gun(rng: np.random.Generator) -> SolidObject:
@@ -45,28 +45,42 @@ def pistol(rng: np.random.Generator) -> SolidObject:
     polymer = drawn["polymer"] > 0
     parts: list[Part] = []
 
-    frame = _frame(drawn)
+    well = _well(drawn)
+    frame = _frame(drawn, grip=polymer)  # a steel frame has thin grip walls instead, listed below
     frame_width = drawn["grip_width"] if polymer else drawn["grip_width"] - 0.5
     solid = plate(frame, frame_width, bevel=0.42 if polymer else 0.25, steps=4)
     # Forward of the grip the frame is no wider than the slide.
     trim = box(40, 40, 5).translate((20.0 + depth + 1.0, 0, width / 2 - 0.05 + 2.5))
     solid = solid - trim - trim.mirror((0, 0, 1))
-    parts.append(Part("polyamide" if polymer else "steel", solid - _guard_relief(drawn, frame_width), polymer_finish if polymer else steel_finish))
+    if not polymer:
+        solid -= box(length * 0.8, drop * 0.9, width - 0.75).translate((length * 0.45 + 0.6, -drop * 0.4, 0))
+    parts.append(
+        Part(
+            "polyamide" if polymer else "steel",
+            solid - _guard_relief(drawn, frame_width) - well,
+            polymer_finish if polymer else steel_finish,
+        )
+    )
     if not polymer:
         panel = plate(_grip_outline(drawn).offset(-0.35), drawn["grip_width"] + 0.25, bevel=0.3, steps=4)
         parts.append(Part("wood" if panels_of_wood else "polyamide", panel, grip_wood if panels_of_wood else polymer_finish))
-        parts.append(Part("steel", plate(_grip_outline(drawn).offset(0.0), drawn["caliber"] * 1.55 + 0.75, bevel=0.1), steel_finish))
+        walls = plate(_grip_outline(drawn), _magazine_size(drawn)[2] + 0.5, bevel=0.1)
+        parts.append(Part("steel", walls - well, steel_finish))
 
     rake = drawn["muzzle_rake"]
     side = outline([(0, 0), (length, 0), (length - rake, height - 0.45), (length - rake - 0.25, height), (0.3, height), (0, height - 0.35)])
     slide = plate(side, width, bevel=0.3, steps=3)
-    slide -= box(length, height - 0.4, width - 0.55).translate((length * 0.5 + length * 0.16, (height - 0.4) / 2 - 0.2, 0))  # the slide is a trough over the barrel
+    slide -= box(length, height - 0.4, width - 0.55).translate(
+        (length * 0.5 + length * 0.16, (height - 0.4) / 2 - 0.2, 0)
+    )  # the slide is a trough over the barrel
     first = 0.7
     for groove in range(int(rng.integers(4, 8))):
         cut = box(0.16, height - 0.7, 0.25).translate((first + 0.38 * groove, height / 2 + 0.1, width / 2))
         slide -= union(cut, cut.mirror((0, 0, 1)))
     slide -= box(2.4, 1.0, 1.2).translate((length * 0.42, height - 0.4, width / 2 - 0.2))  # ejection port
-    sights = union(box(0.6, 0.45, 0.9).translate((0.9, height + 0.15, 0)), box(0.5, 0.4, 0.3).translate((length - 1.4 - rake, height + 0.1, 0)))
+    sights = union(
+        box(0.6, 0.45, 0.9).translate((0.9, height + 0.15, 0)), box(0.5, 0.4, 0.3).translate((length - 1.4 - rake, height + 0.1, 0))
+    )
     parts.append(Part("steel", slide + sights, steel_finish))
 
     caliber, axis = float(drawn["caliber"]), height * 0.52
@@ -75,13 +89,21 @@ def pistol(rng: np.random.Generator) -> SolidObject:
     bore = cylinder(caliber / 2, length, axis="x").translate((length * 0.42 - 0.9 + length / 2, axis, 0))
     parts.append(Part("steel", union(barrel, chamber) - bore, gun_steel(rng)))
     spring = _coil((length * 0.42, length * 0.9), 0.38, 0.07, turns=13)
-    parts.append(Part("steel", spring.translate((0, -0.12, 0)), HIDDEN))
-    parts.append(Part("steel", cylinder(0.16, length * 0.48, axis="x", segments=8).translate((length * 0.66, -0.12, 0)), HIDDEN))
+    parts.append(Part("steel", spring.translate((0, 0.3, 0)), HIDDEN))
+    parts.append(Part("steel", cylinder(0.16, length * 0.48, axis="x", segments=8).translate((length * 0.66, 0.3, 0)), HIDDEN))
 
-    trigger = plate(band(smooth_curve([(depth + 1.2, -drop + 0.5), (depth + 1.0, -drop - 0.8), (depth + 1.5, -drop - 1.9)], count=8), 0.45), 0.7, bevel=0.15)
+    trigger = plate(
+        band(smooth_curve([(depth + 1.2, -drop + 0.5), (depth + 1.0, -drop - 0.8), (depth + 1.5, -drop - 1.9)], count=8), 0.45),
+        0.7,
+        bevel=0.15,
+    )
     parts.append(Part("steel", trigger, steel_finish))
     if not polymer or rng.random() < 0.4:
-        spur = plate(band(smooth_curve([(0.6, -0.4), (-0.3, 0.7), (-0.9, 1.4)], count=8), [0.9, 0.85, 0.8, 0.7, 0.6, 0.55, 0.5, 0.45]), 0.7, bevel=0.15)
+        spur = plate(
+            band(smooth_curve([(0.6, -0.4), (-0.3, 0.7), (-0.9, 1.4)], count=8), [0.9, 0.85, 0.8, 0.7, 0.6, 0.55, 0.5, 0.45]),
+            0.7,
+            bevel=0.15,
+        )
         parts.append(Part("steel", spur, steel_finish))
     for x, y, radius in ((depth + 2.6, -drop * 0.45, 0.22), (2.2, -drop * 0.4, 0.18), (depth - 0.6, -drop * 0.8, 0.2)):
         parts.append(Part("steel", cylinder(radius, frame_width + 0.12, segments=12).translate((x, y, 0)), steel_finish))
@@ -94,10 +116,21 @@ def _lean(drawn: dict[str, float], along: float, down: float) -> tuple[float, fl
     return along - down * np.tan(drawn["grip_lean"]), -down
 
 
-def _grip_outline(drawn: dict[str, float]) -> Manifold:
+def _grip_outline(drawn: dict[str, float]) -> CrossSection:
     depth, length = drawn["grip_depth"], drawn["grip_length"] + drawn["frame_drop"]
-    rear = [_lean(drawn, 0.35, 0.6), _lean(drawn, 0.45, 1.6), _lean(drawn, 0.0, length * 0.4), _lean(drawn, -0.2, length * 0.7), _lean(drawn, 0.05, length)]
-    front = [_lean(drawn, depth, length), _lean(drawn, depth - 0.2, length * 0.72), _lean(drawn, depth - 0.05, length * 0.45), _lean(drawn, depth + 0.2, drawn["frame_drop"] + 0.5)]
+    rear = [
+        _lean(drawn, 0.35, 0.6),
+        _lean(drawn, 0.45, 1.6),
+        _lean(drawn, 0.0, length * 0.4),
+        _lean(drawn, -0.2, length * 0.7),
+        _lean(drawn, 0.05, length),
+    ]
+    front = [
+        _lean(drawn, depth, length),
+        _lean(drawn, depth - 0.2, length * 0.72),
+        _lean(drawn, depth - 0.05, length * 0.45),
+        _lean(drawn, depth + 0.2, drawn["frame_drop"] + 0.5),
+    ]
     return outline(np.concatenate([smooth_curve(rear, count=14), smooth_curve(front, count=12), [_lean(drawn, depth + 0.4, 0.4)]]))
 
 
@@ -105,19 +138,40 @@ def _guard(drawn: dict[str, float]) -> tuple[Points, Points]:
     """Outer and inner boundary of the trigger guard."""
     depth, drop, reach, down = drawn["grip_depth"], drawn["frame_drop"], drawn["guard_reach"], drawn["guard_drop"]
     x0 = depth - 0.3
-    ring = np.array([(x0, -drop + 0.3), (x0 - 0.2, -drop - down * 0.75), (x0 + 0.5, -drop - down), (x0 + reach * 0.7, -drop - down), (x0 + reach, -drop - down * 0.72), (x0 + reach + 0.15, -drop + 0.3)])
+    ring = np.array(
+        [
+            (x0, -drop + 0.3),
+            (x0 - 0.2, -drop - down * 0.75),
+            (x0 + 0.5, -drop - down),
+            (x0 + reach * 0.7, -drop - down),
+            (x0 + reach, -drop - down * 0.72),
+            (x0 + reach + 0.15, -drop + 0.3),
+        ]
+    )
     middle = np.array([x0 + reach / 2, -drop - down * 0.42])
     inner = middle + (ring - middle) * np.array([1 - 0.9 / reach, 1 - 0.85 / down])
     inner[[0, -1], 1] = -drop
     return ring, smooth_curve(inner, count=26, closed=True)
 
 
-def _frame(drawn: dict[str, float]) -> Manifold:
+def _frame(drawn: dict[str, float], *, grip: bool) -> CrossSection:
     length, drop, depth = drawn["slide_length"], drawn["frame_drop"], drawn["grip_depth"]
     nose = length * drawn["dust_cover"]
-    rail = outline([(-0.4, 0.15), (-1.0, -0.15), (-0.9, -0.5), (0.3, -drop - 0.1), (depth, -drop - 0.1), (nose - 0.4, -drop + 0.25), (nose, -drop + 0.55), (nose, 0.15)])
+    rail = outline(
+        [
+            (-0.4, 0.15),
+            (-1.0, -0.15),
+            (-0.9, -0.5),
+            (0.3, -drop - 0.1),
+            (depth, -drop - 0.1),
+            (nose - 0.4, -drop + 0.25),
+            (nose, -drop + 0.55),
+            (nose, 0.15),
+        ]
+    )
     outer, inner = _guard(drawn)
-    return rail + _grip_outline(drawn) + (outline(outer) - outline(inner))
+    figure = rail + (outline(outer) - outline(inner))
+    return figure + _grip_outline(drawn) if grip else figure
 
 
 def _guard_relief(drawn: dict[str, float], width: float) -> Manifold:
@@ -142,11 +196,12 @@ def _round(caliber: float) -> tuple[Manifold, Manifold]:
 
 def _magazine(drawn: dict[str, float], rng: np.random.Generator) -> list[Part]:
     """The box inside the grip with its rounds, follower, spring and base plate, leaning with the grip."""
-    length, depth, lean = drawn["grip_length"] + drawn["frame_drop"] - 0.4, drawn["grip_depth"] - 1.1, drawn["grip_lean"]
+    depth, length, inner_width = _magazine_size(drawn)
     caliber = float(drawn["caliber"])
-    inner_width = min(max(caliber * 1.55, 1.2), drawn["grip_width"] - 1.0)
     case_box = rounded_box(depth, length, inner_width + 0.2, 0.3) - rounded_box(depth - 0.2, length + 1, inner_width, 0.25)
-    case_box -= union(*(cylinder(0.18, 4, segments=8).translate((depth * 0.28, y, 0)) for y in np.arange(-length * 0.3, length * 0.35, 1.3)))
+    case_box -= union(
+        *(cylinder(0.18, 4, segments=8).translate((depth * 0.28, y, 0)) for y in np.arange(-length * 0.3, length * 0.35, 1.3))
+    )
     parts = [Part("steel", case_box, HIDDEN)]
     top, pitch = length / 2 - caliber * 0.5, caliber * 0.88
     count = min(int(drawn["rounds"]), int((length - 2.5) / pitch))
@@ -168,9 +223,26 @@ def _magazine(drawn: dict[str, float], rng: np.random.Generator) -> list[Part]:
     parts.append(Part("steel", tube(wire, 0.06, segments=5), HIDDEN))
     base = rounded_box(depth + 1.1, 0.5, inner_width + 0.9, 0.2).translate((0.1, -length / 2 - 0.3, 0))
     parts.append(Part("polyamide", base, gun_polymer(rng)))
-    angle = np.degrees(lean)
-    hinge = _lean(drawn, drawn["grip_depth"] / 2 + 0.1, (length + 0.6) / 2)
-    return [Part(part.material, part.solid.rotate((0, 0, -angle)).translate((*hinge, 0.0)), part.finish) for part in parts]
+    return [Part(part.material, _into_grip(drawn, part.solid), part.finish) for part in parts]
+
+
+def _well(drawn: dict[str, float]) -> Manifold:
+    """The hole in the grip that the magazine slides into."""
+    depth, length, inner_width = _magazine_size(drawn)
+    return _into_grip(drawn, rounded_box(depth, length + 1.0, inner_width + 0.2, 0.3).translate((0, -0.5, 0)))
+
+
+def _magazine_size(drawn: dict[str, float]) -> tuple[float, float, float]:
+    """Outer depth and length of the magazine, and its inner width."""
+    inner_width = min(max(drawn["caliber"] * 1.55, 1.2), drawn["grip_width"] - 1.0)
+    return drawn["grip_depth"] - 1.1, drawn["grip_length"] + drawn["frame_drop"] - 0.4, inner_width
+
+
+def _into_grip(drawn: dict[str, float], solid: Manifold) -> Manifold:
+    """From the magazine's own upright frame to its place in the leaning grip."""
+    _, length, _ = _magazine_size(drawn)
+    x, y = _lean(drawn, drawn["grip_depth"] / 2 + 0.1, (length + 0.6) / 2)
+    return solid.rotate((0, 0, -np.degrees(drawn["grip_lean"]))).translate((x, y, 0.0))
 
 
 def revolver(rng: np.random.Generator) -> SolidObject:
@@ -191,27 +263,78 @@ def revolver(rng: np.random.Generator) -> SolidObject:
     barrel_length, barrel_radius = drawn["barrel_length"], drawn["barrel_radius"]
     axis = drum * 0.62  # the bore lies over the drum's own axis, in line with its top chamber
     window = outline([(-0.1, -drum - 0.05), (drum_length + 0.1, -drum - 0.05), (drum_length + 0.1, drum + 0.05), (-0.1, drum + 0.05)])
-    strap = outline([(-1.6, -drum - 0.6), (drum_length + 0.6, -drum - 0.7), (drum_length + 0.9, drum + 0.5), (-0.6, drum + 0.55), (-1.7, drum * 0.4)]) - window
-    guard = outline(smooth_curve([(-0.4, -drum - 0.3), (0.1, -drum - 3.1), (2.4, -drum - 3.4), (4.1, -drum - 2.4), (4.3, -drum - 0.3)], count=24)) - outline(
+    strap = (
+        outline(
+            [
+                (-1.6, -drum - 0.6),
+                (drum_length + 0.6, -drum - 0.7),
+                (drum_length + 0.9, drum + 0.5),
+                (-0.6, drum + 0.55),
+                (-1.7, drum * 0.4),
+            ]
+        )
+        - window
+    )
+    guard = outline(
+        smooth_curve([(-0.4, -drum - 0.3), (0.1, -drum - 3.1), (2.4, -drum - 3.4), (4.1, -drum - 2.4), (4.3, -drum - 0.3)], count=24)
+    ) - outline(
         smooth_curve([(0.1, -drum - 0.8), (0.5, -drum - 2.7), (2.3, -drum - 2.9), (3.6, -drum - 2.1), (3.8, -drum - 0.8)], count=24)
     )
     parts = [Part("steel", plate(strap, 1.7, bevel=0.2), finish), Part("steel", plate(guard, 0.9, bevel=0.2), finish)]
     grip_length, tilt = drawn["grip_length"], rng.uniform(0.35, 0.6)
-    rear = smooth_curve([(-1.7, drum * 0.3), (-3.0, -1.0), (-2.9 - tilt, -3.5), (-3.7 - 2 * tilt, -grip_length * 0.75), (-4.6 - 3 * tilt, -grip_length - 1.0)], count=16)
-    front = smooth_curve([(-1.4 - 2.2 * tilt, -grip_length - 1.4), (-0.4 - 1.2 * tilt, -grip_length * 0.7), (-0.4, -4.3), (0.2, -drum - 0.5)], count=14)
+    rear = smooth_curve(
+        [
+            (-1.7, drum * 0.3),
+            (-3.0, -1.0),
+            (-2.9 - tilt, -3.5),
+            (-3.7 - 2 * tilt, -grip_length * 0.75),
+            (-4.6 - 3 * tilt, -grip_length - 1.0),
+        ],
+        count=16,
+    )
+    front = smooth_curve(
+        [(-1.4 - 2.2 * tilt, -grip_length - 1.4), (-0.4 - 1.2 * tilt, -grip_length * 0.7), (-0.4, -4.3), (0.2, -drum - 0.5)], count=14
+    )
     grip = outline(np.concatenate([rear, front]))
-    parts.append(Part("wood" if grip_finish.texture.value == "wood" else "rubber", plate(grip, drawn["grip_width"], bevel=0.7, steps=5), grip_finish))
-    parts.append(Part("steel", plate(grip.offset(-0.8) + outline([(-1.8, 0.5), (-2.6, -1.2), (-0.5, -4.0), (0.2, -2.0), (-0.2, 0.5)]), 1.5, bevel=0.1), finish))
+    parts.append(
+        Part("wood" if grip_finish.texture.value == "wood" else "rubber", plate(grip, drawn["grip_width"], bevel=0.7, steps=5), grip_finish)
+    )
+    parts.append(
+        Part(
+            "steel",
+            plate(grip.offset(-0.8) + outline([(-1.8, 0.5), (-2.6, -1.2), (-0.5, -4.0), (0.2, -2.0), (-0.2, 0.5)]), 1.5, bevel=0.1),
+            finish,
+        )
+    )
     barrel = cylinder(barrel_radius, barrel_length, axis="x").translate((drum_length + 0.3 + barrel_length / 2, axis, 0))
     rib = box(barrel_length, 0.5, 0.7).translate((drum_length + 0.3 + barrel_length / 2, axis + barrel_radius, 0))
     sight = box(0.9, 0.5, 0.25).translate((drum_length + barrel_length - 0.4, axis + barrel_radius + 0.4, 0))
     pieces = [barrel, rib, sight]
     if drawn["under_lug"] > 0:
-        pieces.append(cylinder(0.5, barrel_length * 0.8, axis="x").translate((drum_length + 0.3 + barrel_length * 0.4, axis - barrel_radius - 0.25, 0)))
-    parts.append(Part("steel", union(*pieces) - cylinder(bore, barrel_length + 2, axis="x").translate((drum_length + 0.9 + barrel_length / 2, axis, 0)), finish))
+        pieces.append(
+            cylinder(0.5, barrel_length * 0.8, axis="x").translate(
+                (drum_length + 0.3 + barrel_length * 0.4, axis - barrel_radius - 0.25, 0)
+            )
+        )
+    parts.append(
+        Part(
+            "steel",
+            union(*pieces) - cylinder(bore, barrel_length + 2, axis="x").translate((drum_length + 0.9 + barrel_length / 2, axis, 0)),
+            finish,
+        )
+    )
     chambers = [(axis * np.cos(k * np.pi / 3), axis * np.sin(k * np.pi / 3)) for k in range(6)]
-    drum_solid = cylinder(drum, drum_length, axis="x", segments=36) - union(*(cylinder(0.48, drum_length + 1, axis="x", segments=12).translate((0, y, z)) for y, z in chambers))
-    flutes = union(*(spindle([(0.6, 0.35), (2.6, 0.35), (2.9, 0.0)], segments=10).translate((drum_length / 2 - 2.4, drum * 1.08 * np.cos(a), drum * 1.08 * np.sin(a))) for a in np.pi / 6 + np.arange(6) * np.pi / 3))
+    drum_solid = cylinder(drum, drum_length, axis="x", segments=36) - union(
+        *(cylinder(0.48, drum_length + 1, axis="x", segments=12).translate((0, y, z)) for y, z in chambers)
+    )
+    flutes = union(
+        *(
+            spindle([(0.6, 0.35), (2.6, 0.35), (2.9, 0.0)], segments=10).translate(
+                (drum_length / 2 - 2.4, drum * 1.08 * np.cos(a), drum * 1.08 * np.sin(a))
+            )
+            for a in np.pi / 6 + np.arange(6) * np.pi / 3
+        )
+    )
     parts.append(Part("steel", (drum_solid - flutes).translate((drum_length / 2, 0, 0)), finish))
     loaded = chambers[: int(drawn["rounds"])]
     if loaded:
@@ -221,6 +344,9 @@ def revolver(rng: np.random.Generator) -> SolidObject:
     hammer = band(smooth_curve([(-1.0, 0.0), (-1.8, 1.3), (-2.9, 1.9)], count=8), [1.2, 1.1, 1.0, 0.9, 0.8, 0.6, 0.5, 0.4])
     trigger = band(smooth_curve([(1.8, -drum - 0.3), (1.5, -drum - 1.4), (2.1, -drum - 2.4)], count=8), 0.45)
     parts += [Part("steel", plate(hammer, 0.8, bevel=0.15), finish), Part("steel", plate(trigger, 0.6, bevel=0.15), finish)]
-    screws = [disc(0.22, centre, segments=12) for centre in ((-0.9, -drum - 0.1), (drum_length + 0.4, -drum - 0.3), (-2.9 - tilt, -grip_length * 0.55))]
+    screws = [
+        disc(0.22, centre, segments=12)
+        for centre in ((-0.9, -drum - 0.1), (drum_length + 0.4, -drum - 0.3), (-2.9 - tilt, -grip_length * 0.55))
+    ]
     parts.append(Part("steel", union(*(plate(screw, drawn["grip_width"] + 0.05) for screw in screws)), finish))
     return assemble("revolver", "gun", parts, drawn)

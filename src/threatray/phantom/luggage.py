@@ -48,18 +48,18 @@ class BagRecipe:
 
 
 _TRAVEL: Final = {
-    "bottle": 1.6, "can": 1.0, "toiletry": 3.0, "book": 1.0, "shoe": 2.0, "umbrella": 1.1, "keys": 0.7, "coins": 0.8, "glasses_case": 0.8,
-    "belt": 1.2, "food": 1.2, "small_thing": 3.0, "laptop": 0.25, "phone": 0.5, "power_bank": 0.5, "charger": 1.4, "cable": 1.6,
+    "bottle": 1.6, "can": 1.0, "toiletry": 3.0, "book": 1.0, "shoe": 2.0, "umbrella": 0.5, "keys": 0.7, "coins": 0.8, "glasses_case": 0.8,
+    "belt": 1.2, "food": 1.2, "small_thing": 3.0, "laptop": 0.25, "phone": 0.5, "power_bank": 0.5, "charger": 0.8, "cable": 1.6,
     "headphones": 0.4, "torch": 0.5, "hair_dryer": 0.6,
 }  # fmt: skip
 _DAILY: Final = {
-    "bottle": 1.6, "can": 0.6, "toiletry": 0.8, "book": 2.2, "umbrella": 1.3, "keys": 1.5, "coins": 1.4, "glasses_case": 1.0, "food": 1.6,
-    "small_thing": 3.0, "laptop": 1.2, "phone": 1.2, "power_bank": 1.2, "charger": 1.5, "cable": 1.8, "headphones": 0.9, "torch": 0.4,
+    "bottle": 1.6, "can": 0.6, "toiletry": 0.8, "book": 2.2, "umbrella": 0.6, "keys": 1.5, "coins": 1.4, "glasses_case": 1.0, "food": 1.6,
+    "small_thing": 3.0, "laptop": 1.2, "phone": 1.2, "power_bank": 1.2, "charger": 0.9, "cable": 1.8, "headphones": 0.9, "torch": 0.4,
 }  # fmt: skip
 
 RECIPES: Final[Mapping[BagKind, BagRecipe]] = MappingProxyType({
     BagKind.SUITCASE: BagRecipe((0.78, 0.9), (0.66, 0.74), (12, 25), (5, 10), _TRAVEL),
-    BagKind.BACKPACK: BagRecipe((0.68, 0.82), (0.66, 0.82), (9, 18), (1, 5), _DAILY),
+    BagKind.BACKPACK: BagRecipe((0.64, 0.82), (0.66, 0.84), (9, 18), (1, 5), _DAILY),
     BagKind.DUFFEL: BagRecipe((0.76, 0.9), (0.56, 0.7), (9, 18), (3, 8), _TRAVEL),
     BagKind.BRIEFCASE: BagRecipe((0.66, 0.8), (0.68, 0.76), (8, 14), (0, 1), _DAILY),
     BagKind.TRAY: BagRecipe((0.8, 0.92), (0.66, 0.72), (3, 9), (0, 2), _DAILY),
@@ -176,11 +176,20 @@ def add_garments(canvas: Canvas, shell: Shell, rng: np.random.Generator, *, coun
         thick = np.float32(rng.uniform(0.6, 4.0))
         roll = np.roll(billow, tuple(int(v) for v in rng.integers(0, 200, 2)), axis=(0, 1))
         fold = np.roll(crease, tuple(int(v) for v in rng.integers(0, 200, 2)), axis=(0, 1))
-        canvas.add("cotton", body * np.maximum(thick * (1 + np.float32(0.14) * roll) + np.float32(0.05) * weave + np.float32(rng.uniform(1.5, 4.5)) * fold, 0))
+        canvas.add(
+            "cotton",
+            body
+            * np.maximum(thick * (1 + np.float32(0.14) * roll) + np.float32(0.05) * weave + np.float32(rng.uniform(1.5, 4.5)) * fold, 0),
+        )
         hem = np.exp(-(((depth - np.float32(0.5)) / np.float32(0.16)) ** 2)) * body
         canvas.add("cotton", hem * np.float32(rng.uniform(0.5, 2.5)))
         if rng.random() < 0.35:
             _buttons(canvas, placed, rng)
+
+
+def _bar(at: NDArray[Any], x: float, y: float) -> NDArray[np.float64]:
+    """The two ends of a short straight bit centred at a point."""
+    return np.stack([at - np.array([x, y]), at + np.array([x, y])])
 
 
 def _evenly(points: NDArray[Any], count: int) -> Points:
@@ -211,7 +220,7 @@ def _lining(canvas: Canvas, room: FloatArray, rng: np.random.Generator, *, stren
 
 def _inset(shell: Shell, share: float) -> Points:
     middle = np.array(shell.centre)
-    return middle + (shell.outline - middle) * (1 - share)
+    return np.asarray(middle + (shell.outline - middle) * (1 - share), np.float64)
 
 
 def _piping(canvas: Canvas, shell: Shell, rng: np.random.Generator, *, lines: int, wire: bool) -> None:
@@ -256,10 +265,16 @@ def _rods(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
     for side in (1, -1):
         y = side * gap
         start, stop = -half * 0.97, half * rng.uniform(0.86, 0.95)
-        canvas.fill(metal, shell.place([(start, y - width / 2), (stop, y - width / 2), (stop, y + width / 2), (start, y + width / 2)]), thick)
+        canvas.fill(
+            metal, shell.place([(start, y - width / 2), (stop, y - width / 2), (stop, y + width / 2), (start, y + width / 2)]), thick
+        )
         for edge in (-width / 2, width / 2):
             canvas.stroke(metal, shell.place([(start, y + edge), (stop, y + edge)]), 0.14, thick * 2.4)
-        canvas.fill("steel" if rng.random() < 0.4 else metal, shell.place([(start, y - width / 3.4), (half * 0.5, y - width / 3.4), (half * 0.5, y + width / 3.4), (start, y + width / 3.4)]), 0.1 if metal == "steel" else 0.16)
+        canvas.fill(
+            "steel" if rng.random() < 0.4 else metal,
+            shell.place([(start, y - width / 3.4), (half * 0.5, y - width / 3.4), (half * 0.5, y + width / 3.4), (start, y + width / 3.4)]),
+            0.1 if metal == "steel" else 0.16,
+        )
         for x in (start + 1.2, half * 0.1, stop - 1.0):
             canvas.stroke("steel", shell.place([(x, y - 0.2), (x, y + 0.2)]), 0.4, 0.6)
     canvas.fill("abs", shell.place([(-half, -gap - 1.6), (-half + 3.0, -gap - 1.6), (-half + 3.0, gap + 1.6), (-half, gap + 1.6)]), 0.9)
@@ -277,10 +292,10 @@ def _wheels(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
             canvas.fill("polypropylene", shell.place(ring * radius * 1.25 + at), 0.6)
             canvas.fill("rubber", shell.place(ring * radius + at), 1.1)
             canvas.stroke("rubber", shell.place(ring * radius * 0.9 + at), 0.3, 1.0, closed=True)
-            canvas.stroke("steel", shell.place([at - [0, radius * 1.1], at + [0, radius * 1.1]]), 0.5, 0.5)
+            canvas.stroke("steel", shell.place(_bar(at, 0, radius * 1.1)), 0.5, 0.5)
         for corner in ((-1.6, -1.6), (-1.6, 1.6)):
             at = np.array([x, y]) + corner
-            canvas.stroke("steel", shell.place([at - [0.15, 0], at + [0.15, 0]]), 0.4, 0.9)
+            canvas.stroke("steel", shell.place(_bar(at, 0.15, 0)), 0.4, 0.9)
 
 
 def _ribs(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
@@ -309,7 +324,16 @@ def _straps(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
         outward = (first + last) / 2 - np.array(shell.centre)
         outward = outward / max(float(np.linalg.norm(outward)), 1e-6)
         reach = rng.uniform(1.0, 7.0)
-        path = smooth_curve([first, first + outward * reach * 0.9 + rng.normal(0, 1.2, 2), (first + last) / 2 + outward * reach * 1.4, last + outward * reach * 0.9 + rng.normal(0, 1.2, 2), last], count=40)
+        path = smooth_curve(
+            [
+                first,
+                first + outward * reach * 0.9 + rng.normal(0, 1.2, 2),
+                (first + last) / 2 + outward * reach * 1.4,
+                last + outward * reach * 0.9 + rng.normal(0, 1.2, 2),
+                last,
+            ],
+            count=40,
+        )
         width = rng.uniform(1.6, 4.0)
         canvas.stroke("polyamide", path, width, rng.uniform(0.08, 0.2))
         if rng.random() < 0.5:
@@ -325,7 +349,11 @@ def _panels(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(2, 5))):
         size = np.array([shell.length_cm * rng.uniform(0.2, 0.55), shell.width_cm * rng.uniform(0.3, 0.75)])
         at = rng.uniform(-0.5, 0.5, 2) * (np.array([shell.length_cm, shell.width_cm]) * 0.92 - size)
-        shape = smooth_curve(_evenly(rounded_rectangle(*size, rng.uniform(1, 5)), 20) * (1 + 0.02 * rng.standard_normal((20, 1))), count=50, closed=True)
+        shape = smooth_curve(
+            _evenly(rounded_rectangle(float(size[0]), float(size[1]), rng.uniform(1, 5)), 20) * (1 + 0.02 * rng.standard_normal((20, 1))),
+            count=50,
+            closed=True,
+        )
         placed = shell.place(shape + at)
         canvas.fill("polyethylene" if rng.random() < 0.5 else "polyamide", placed, rng.uniform(0.06, 0.35))
         canvas.stroke("polyamide", placed, 0.35, rng.uniform(0.12, 0.3), closed=True)
@@ -346,7 +374,9 @@ def _locks(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
     half, side = shell.length_cm / 2, shell.width_cm / 2
     canvas.stroke("aluminium", _inset(shell, 0.02), 0.5, rng.uniform(0.2, 0.5), closed=True)
     for x in (-half * 0.62, half * 0.62):
-        canvas.fill("steel", shell.place([(x - 1.8, side - 1.4), (x + 1.8, side - 1.4), (x + 1.8, side - 0.2), (x - 1.8, side - 0.2)]), 0.14)
+        canvas.fill(
+            "steel", shell.place([(x - 1.8, side - 1.4), (x + 1.8, side - 1.4), (x + 1.8, side - 0.2), (x - 1.8, side - 0.2)]), 0.14
+        )
         canvas.stroke("brass", shell.place([(x - 1.2, side - 0.8), (x + 1.2, side - 0.8)]), 0.6, 0.3)
         canvas.stroke("steel", shell.place([(x - 1.5, -side + 0.4), (x + 1.5, -side + 0.4)]), 0.7, 0.2)
     handle = smooth_curve([(-half * 0.28, side), (-half * 0.2, side + 2.4), (half * 0.2, side + 2.4), (half * 0.28, side)], count=24)
@@ -359,4 +389,4 @@ def _buttons(canvas: Canvas, placed: Points, rng: np.random.Generator) -> None:
     brass = rng.random() < 0.4
     for share in np.linspace(0.15, 0.85, int(rng.integers(3, 7))):
         at = first + (last - first) * share
-        canvas.stroke("brass" if brass else "polyamide", np.stack([at - [0.04, 0], at + [0.04, 0]]), 0.8 if not brass else 0.6, 0.08 if brass else 0.3)
+        canvas.stroke("brass" if brass else "polyamide", _bar(at, 0.04, 0), 0.8 if not brass else 0.6, 0.08 if brass else 0.3)

@@ -48,7 +48,7 @@ class Finish:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One solid of one material.
+    """One solid of one material, as a recipe names it; see :class:`Piece` for what becomes of it.
 
     Args:
         material: A name in ``threatray.physics.materials.MATERIALS``.
@@ -62,38 +62,47 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
+class Piece:
+    """A part in its place, with the room that other parts take cut out of it.
+
+    Args:
+        material: A name in ``threatray.physics.materials.MATERIALS``.
+        mesh: Its closed surface.
+        finish: How it looks.
+    """
+
+    material: str
+    mesh: Mesh
+    finish: Finish
+
+
+@dataclass(frozen=True, eq=False)
 class SolidObject:
-    """A thing made of parts that do not overlap.
+    """A thing made of pieces that do not overlap.
 
     Args:
         family: What kind of thing, e.g. ``gun`` or ``bottle``.
         class_name: The threat class, or None for a benign thing.
-        parts: Disjoint parts; see :func:`assemble`.
+        pieces: Disjoint; see :func:`assemble`.
         parameters: The drawn measures, cm unless named otherwise.
     """
 
     family: str
     class_name: str | None
-    parts: tuple[Part, ...]
+    pieces: tuple[Piece, ...]
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def mesh(self) -> Mesh:
-        """All parts as one mesh, in the order of ``parts``."""
-        return self._joined[0]
+        """All pieces as one mesh, in their order."""
+        starts = np.cumsum([0, *(len(piece.mesh.vertices) for piece in self.pieces)])
+        faces = np.concatenate([piece.mesh.faces + start for piece, start in zip(self.pieces, starts[:-1], strict=True)])
+        return Mesh(np.concatenate([piece.mesh.vertices for piece in self.pieces]), faces)
 
     @cached_property
-    def part_of_face(self) -> NDArray[np.int64]:
-        """(F,) index into ``parts`` of each face of ``mesh``."""
-        return self._joined[1]
-
-    @cached_property
-    def _joined(self) -> tuple[Mesh, NDArray[np.int64]]:
-        meshes = [mesh_of(part.solid) for part in self.parts]
-        offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
-        faces = np.concatenate([mesh.faces + offset for mesh, offset in zip(meshes, offsets[:-1], strict=True)])
-        owner = np.repeat(np.arange(len(meshes)), [len(mesh.faces) for mesh in meshes])
-        return Mesh(np.concatenate([mesh.vertices for mesh in meshes]), faces), owner
+    def piece_of_face(self) -> NDArray[np.int64]:
+        """(F,) index into ``pieces`` of each face of ``mesh``."""
+        return np.repeat(np.arange(len(self.pieces)), [len(piece.mesh.faces) for piece in self.pieces])
 
 
 Maker = Callable[[np.random.Generator], SolidObject]
@@ -131,11 +140,14 @@ def assemble(
             kept.append(Part(part.material, solid, part.finish))
     if not kept:
         raise ConfigError(f"object {family}: no part is left.")
-    kept.reverse()
-    bounds = np.array([part.solid.bounding_box() for part in kept])
-    middle = (bounds[:, :3].min(axis=0) + bounds[:, 3:].max(axis=0)) / 2
-    moved = tuple(Part(part.material, part.solid.translate(tuple(-middle)), part.finish) for part in kept)
-    return SolidObject(family, class_name, moved, dict(parameters))
+    meshes = [mesh_of(part.solid) for part in reversed(kept)]
+    low = np.min([mesh.vertices.min(axis=0) for mesh in meshes], axis=0)
+    high = np.max([mesh.vertices.max(axis=0) for mesh in meshes], axis=0)
+    pieces = (
+        Piece(part.material, Mesh(mesh.vertices - (low + high) / 2, mesh.faces), part.finish)
+        for part, mesh in zip(reversed(kept), meshes, strict=True)
+    )
+    return SolidObject(family, class_name, tuple(pieces), dict(parameters))
 
 
 def _boxes_meet(first: Manifold, second: Manifold) -> bool:

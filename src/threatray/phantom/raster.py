@@ -67,9 +67,7 @@ class _Spans:
     facing: NDArray[np.float64]  # +1 seen from above, -1 from below
 
 
-def path_lengths(
-    vertices: NDArray[Any], faces: NDArray[Any], layers: NDArray[Any], count: int, frame: Frame
-) -> NDArray[np.float32]:
+def path_lengths(vertices: NDArray[Any], faces: NDArray[Any], layers: NDArray[Any], count: int, frame: Frame) -> NDArray[np.float32]:
     r"""Length of each ray inside closed solids, by layer.
 
     .. math:: t(x, y) = \sum_{\text{faces above}} z(x, y) - \sum_{\text{faces below}} z(x, y)
@@ -108,7 +106,7 @@ def path_lengths(
     rise = np.bincount(places, np.concatenate([slope, -slope]), total).reshape(shape).cumsum(axis=2)[..., :width]
     length = level + rise * np.arange(width)
     length[length < _ROUNDING_CM] = 0.0
-    return length.astype(np.float32)
+    return np.asarray(length, np.float32)
 
 
 def path_length(vertices: NDArray[Any], faces: NDArray[Any], frame: Frame) -> FloatArray:
@@ -117,7 +115,7 @@ def path_length(vertices: NDArray[Any], faces: NDArray[Any], frame: Frame) -> Fl
     Returns:
         (H, W) float32 in cm; see :func:`path_lengths`.
     """
-    return path_lengths(vertices, faces, np.zeros(len(faces), np.int64), 1, frame)[0]
+    return np.asarray(path_lengths(vertices, faces, np.zeros(len(faces), np.int64), 1, frame)[0], np.float32)
 
 
 @dataclass(frozen=True, eq=False)

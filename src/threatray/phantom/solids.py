@@ -33,6 +33,12 @@ class Mesh:
     vertices: Points
     faces: NDArray[np.int64]
 
+    @property
+    def volume_cm3(self) -> float:
+        """Enclosed volume, by the divergence theorem."""
+        a, b, c = (self.vertices[self.faces[:, corner]] for corner in range(3))
+        return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+
 
 def mesh_of(solid: Manifold) -> Mesh:
     """The solid's surface.
@@ -42,7 +48,8 @@ def mesh_of(solid: Manifold) -> Mesh:
         (12, 3)
     """
     raw = solid.to_mesh64()
-    return Mesh(np.asarray(raw.vert_properties, np.float64)[:, :3], np.asarray(raw.tri_verts, np.int64))
+    # Copies: arrays that borrow from the library would keep its objects alive until the process ends, and it complains then.
+    return Mesh(np.array(raw.vert_properties, np.float64)[:, :3].copy(), np.array(raw.tri_verts, np.int64))
 
 
 def box(x: float, y: float, z: float) -> Manifold:
@@ -99,7 +106,10 @@ def capsule(radius: float, length: float, *, segments: int = 16) -> Manifold:
     """A cylinder with round ends along x, ``length`` over all, centred on the origin."""
     turn = np.linspace(0, np.pi / 2, max(3, segments // 4 + 1))
     half = length / 2 - radius
-    profile = [*((-half - radius * np.cos(a), radius * np.sin(a)) for a in turn), *((half + radius * np.sin(a), radius * np.cos(a)) for a in turn)]
+    profile = [
+        *((-half - radius * np.cos(a), radius * np.sin(a)) for a in turn),
+        *((half + radius * np.sin(a), radius * np.cos(a)) for a in turn),
+    ]
     return spindle(np.array(profile), segments=segments)
 
 
@@ -228,7 +238,7 @@ def loft(rings: ArrayLike) -> Manifold:
         faces += [np.stack([here + low, after + low, after + high], 1), np.stack([here + low, after + high, here + high], 1)]
     first, last = count * around, count * around + 1
     faces += [np.stack([after, here, np.full(around, first)], 1)]
-    faces += [np.stack([here, after, np.full(around, -1)], 1) + [(count - 1) * around, (count - 1) * around, last + 1]]
+    faces += [np.stack([here + (count - 1) * around, after + (count - 1) * around, np.full(around, last)], 1)]
     vertices = np.concatenate([stations.reshape(-1, 3), stations[[0, -1]].mean(axis=1)])
     return _closed(vertices, np.concatenate(faces))
 

@@ -8,7 +8,21 @@ import numpy as np
 
 from threatray.phantom.finishes import RUBBER, bare_steel, black_plastic, plastic, wood
 from threatray.phantom.parts import Finish, Part, SolidObject, assemble
-from threatray.phantom.solids import band, box, cylinder, disc, ellipsoid, limb, outline, plate, rounded_rectangle, smooth_curve, spindle, tube, union
+from threatray.phantom.solids import (
+    band,
+    box,
+    cylinder,
+    disc,
+    ellipsoid,
+    limb,
+    outline,
+    plate,
+    rounded_rectangle,
+    smooth_curve,
+    spindle,
+    tube,
+    union,
+)
 
 if TYPE_CHECKING:
     from manifold3d import CrossSection, Manifold
@@ -31,7 +45,14 @@ def fixed_wrench(rng: np.random.Generator) -> SolidObject:
     }
     size, half = drawn["size"], drawn["length"] / 2
     waist = size * rng.uniform(0.62, 0.85) + 0.35
-    shank = outline(np.concatenate([[(-half, -waist * 0.62), (-half * 0.5, -waist / 2), (half * 0.5, -waist / 2), (half, -waist * 0.62)], [(half, waist * 0.62), (half * 0.5, waist / 2), (-half * 0.5, waist / 2), (-half, waist * 0.62)]]))
+    shank = outline(
+        np.concatenate(
+            [
+                [(-half, -waist * 0.62), (-half * 0.5, -waist / 2), (half * 0.5, -waist / 2), (half, -waist * 0.62)],
+                [(half, waist * 0.62), (half * 0.5, waist / 2), (-half * 0.5, waist / 2), (-half, waist * 0.62)],
+            ]
+        )
+    )
     body = plate(shank, drawn["depth"] * 0.7, bevel=0.16)
     if rng.random() < 0.5:
         groove = plate(outline(rounded_rectangle(half * 1.1, waist * 0.5, 0.3)), 1.0).translate((0, 0, drawn["depth"] * 0.35 - 0.1 + 0.5))
@@ -50,7 +71,9 @@ def fixed_wrench(rng: np.random.Generator) -> SolidObject:
 
 def _open_end(size: float, degrees: float) -> tuple[CrossSection, CrossSection]:
     head = disc(size * 1.12 + 0.2, segments=40) + disc(size * 0.8, (-size * 0.5, 0.0))
-    slot = outline(np.concatenate([[(size * 3, -size / 2), (size * 3, size / 2)], rounded_rectangle(size * 0.9, size, size * 0.3)[5:15] * [1, 1]]))
+    slot = outline(
+        np.concatenate([[(size * 3, -size / 2), (size * 3, size / 2)], rounded_rectangle(size * 0.9, size, size * 0.3)[5:15] * [1, 1]])
+    )
     return head, slot.rotate(degrees)
 
 
@@ -62,7 +85,7 @@ def _ring_end(size: float, corners: int) -> tuple[CrossSection, CrossSection]:
 
 def adjustable_wrench(rng: np.random.Generator) -> SolidObject:
     """A wrench whose lower jaw slides on a worm."""
-    drawn = {"length": rng.uniform(15.0, 26.0), "opening": rng.uniform(0.3, 2.2), "depth": rng.uniform(0.8, 1.3)}
+    drawn = {"length": rng.uniform(15.0, 26.0), "opening": rng.uniform(0.2, 1.6), "depth": rng.uniform(0.8, 1.3)}
     scale = drawn["length"] / 20.0
     handle = outline(
         np.concatenate([
@@ -74,11 +97,24 @@ def adjustable_wrench(rng: np.random.Generator) -> SolidObject:
     finish = bare_steel(rng)
     depth = drawn["depth"]
     slide = box(1.9, 1.0, depth * 2).translate((5.3, -1.0, 0))
-    body = union(plate(handle, depth * 0.8, bevel=0.25), plate(outline([(4.2, 1.2), (5.0, -2.0), (7.3, -1.7), (7.5, 0.3), (9.6, 1.1), (9.9, 2.1), (8.2, 2.9), (6.2, 2.6)]), depth, bevel=0.2)) - slide
+    body = (
+        union(
+            plate(handle, depth * 0.8, bevel=0.25),
+            plate(
+                outline([(4.2, 1.2), (5.0, -2.0), (7.3, -1.7), (7.5, 0.3), (9.6, 1.1), (9.9, 2.1), (8.2, 2.9), (6.2, 2.6)]),
+                depth,
+                bevel=0.2,
+            ),
+        )
+        - slide
+    )
     jaw = outline([(7.5, 0.25), (9.4, 1.05), (9.9, 0.2), (9.3, -1.2), (7.6, -2.6), (5.2, -2.9), (5.3, -2.1), (7.3, -1.65)])
     lower = plate(jaw, depth, bevel=0.18).translate((0.25 * drawn["opening"], -drawn["opening"], 0))
-    rack = box(2.6, 0.5, depth * 0.4).translate((6.0, -1.5 - drawn["opening"] * 0.5, 0))
-    worm = union(*(cylinder(0.46, 0.2, axis="x", segments=16).translate((4.7 + 0.3 * k, -1.0, 0)) for k in range(5)), cylinder(0.3, 1.7, axis="x", segments=12).translate((5.3, -1.0, 0)))
+    rack = box(2.0, 1.3 + drawn["opening"], depth * 0.55).translate((6.3, -1.6 - drawn["opening"] * 0.5, 0))
+    worm = union(
+        *(cylinder(0.46, 0.2, axis="x", segments=16).translate((4.7 + 0.3 * k, -1.0, 0)) for k in range(5)),
+        cylinder(0.3, 1.7, axis="x", segments=12).translate((5.3, -1.0, 0)),
+    )
     dark = bare_steel(rng)
     parts = [Part("steel", body, finish), Part("steel", union(lower, rack), dark), Part("steel", worm, dark)]
     if rng.random() < 0.3:
@@ -102,7 +138,8 @@ def pliers(rng: np.random.Generator) -> SolidObject:
     }
     steel = bare_steel(rng)
     coat_finish = plastic(rng) if rng.random() < 0.85 else black_plastic(rng)
-    coats, cores = [], []
+    coats: list[Manifold] = []
+    cores: list[Manifold] = []
     for sign in (1.0, -1.0):
         coat, core = _pliers_half(drawn)
         for kind, piece in ((coats, coat), (cores, core)):
@@ -120,12 +157,36 @@ def pliers(rng: np.random.Generator) -> SolidObject:
 
 def _pliers_half(drawn: dict[str, float]) -> tuple[Manifold, Manifold]:
     """Coat and steel of the half with its jaw above the axis and its handle below."""
-    jaw, root, tip, depth, handle, spread = drawn["jaw_length"], drawn["jaw_root"], drawn["jaw_tip"], drawn["depth"], drawn["handle_length"], drawn["spread"]
-    figure = outline(np.concatenate([[(-0.3, 0.02), (jaw, 0.02), (jaw + 0.1, tip * 0.5)], smooth_curve([(jaw, tip), (jaw * 0.45, root * 0.85), (0.3, root), (-0.8, root * 0.5)], count=10)]))
+    jaw, root, tip, depth, handle, spread = (
+        drawn["jaw_length"],
+        drawn["jaw_root"],
+        drawn["jaw_tip"],
+        drawn["depth"],
+        drawn["handle_length"],
+        drawn["spread"],
+    )
+    figure = outline(
+        np.concatenate(
+            [
+                [(-0.3, 0.02), (jaw, 0.02), (jaw + 0.1, tip * 0.5)],
+                smooth_curve([(jaw, tip), (jaw * 0.45, root * 0.85), (0.3, root), (-0.8, root * 0.5)], count=10),
+            ]
+        )
+    )
     figure -= disc(0.42, (jaw * 0.38, 0.02), segments=14)
     for x in np.arange(jaw * 0.6, jaw - 0.2, 0.3):
         figure -= outline([(x, -0.1), (x + 0.12, 0.12), (x + 0.24, -0.1)])
-    arm = smooth_curve([(0.9, 0.35), (-0.6, -0.45), (-2.0, -1.05), (-handle * 0.5, -spread * 0.85), (-handle * 0.85, -spread * 0.8), (-handle - 1.5, -spread * 0.62)], count=24)
+    arm = smooth_curve(
+        [
+            (0.9, 0.35),
+            (-0.6, -0.45),
+            (-2.0, -1.05),
+            (-handle * 0.5, -spread * 0.85),
+            (-handle * 0.85, -spread * 0.8),
+            (-handle - 1.5, -spread * 0.62),
+        ],
+        count=24,
+    )
     width = np.interp(np.linspace(0, 1, 24), [0, 0.12, 0.3, 1], [1.5, 1.35, 0.85, 0.65])
     core = union(plate(figure, depth, bevel=0.12), plate(band(arm, width), depth * 0.75, bevel=0.15))
     reach = np.column_stack([arm[7:], np.zeros(17)])
@@ -164,12 +225,21 @@ def hammer(rng: np.random.Generator) -> SolidObject:
         core_height = height * (0.62 if material == "fibreglass" else 0.5)
         core = limb([(0.8, 0, 0, core_height, core_height * 0.8), (length, 0, 0, core_height * 0.95, core_height * 0.7)], squareness=2.2)
         if material == "steel":
-            parts.append(Part("steel", core - limb([(0.4, 0, 0, core_height * 0.5, core_height * 0.3), (length - 5, 0, 0, core_height * 0.5, core_height * 0.3)]), bare_steel(rng)))
+            parts.append(
+                Part(
+                    "steel",
+                    core
+                    - limb([(0.4, 0, 0, core_height * 0.5, core_height * 0.3), (length - 5, 0, 0, core_height * 0.5, core_height * 0.3)]),
+                    bare_steel(rng),
+                )
+            )
         else:
             parts.append(Part("polyamide", core, plastic(rng)))
     head = _claw_head(radius, reach) if kind == 0 else _ball_head(radius, reach) if kind == 1 else _block_head(radius, reach)
     head = head.translate((length - radius * 0.9, 0, 0))
-    eye = limb([(length - radius * 3, 0, 0, height * 0.62, height * 0.44), (length + radius, 0, 0, height * 0.66, height * 0.48)], squareness=2.4)
+    eye = limb(
+        [(length - radius * 3, 0, 0, height * 0.62, height * 0.44), (length + radius, 0, 0, height * 0.66, height * 0.48)], squareness=2.4
+    )
     parts.append(Part("steel", head - eye, steel))
     return assemble("hammer", "hammer", parts, drawn)
 
@@ -185,8 +255,18 @@ def _claw_head(radius: float, reach: float) -> Manifold:
 
 
 def _ball_head(radius: float, reach: float) -> Manifold:
-    profile = [(-reach, radius * 0.92), (-reach + 0.2, radius), (-reach + 1.0, radius), (-reach * 0.5, radius * 0.72), (-radius, radius), (radius, radius), (reach * 0.45, radius * 0.6)]
-    return union(spindle(profile, segments=28).rotate((0, 0, 90)), ellipsoid(radius * 1.8, radius * 1.8, radius * 1.8).translate((0, reach * 0.6, 0)))
+    profile = [
+        (-reach, radius * 0.92),
+        (-reach + 0.2, radius),
+        (-reach + 1.0, radius),
+        (-reach * 0.5, radius * 0.72),
+        (-radius, radius),
+        (radius, radius),
+        (reach * 0.45, radius * 0.6),
+    ]
+    return union(
+        spindle(profile, segments=28).rotate((0, 0, 90)), ellipsoid(radius * 1.8, radius * 1.8, radius * 1.8).translate((0, reach * 0.6, 0))
+    )
 
 
 def _block_head(radius: float, reach: float) -> Manifold:

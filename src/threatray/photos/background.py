@@ -13,6 +13,9 @@ from threatray.errors import DataError
 
 _BORDER_SHARE: Final = 0.03
 _ROUNDS: Final = 5
+_MOST_FITTED: Final = 3000
+"""A surface of six terms needs no more points."""
+
 _KEPT_SHARE: Final = 0.55
 """Of the border; an object may run out of the picture, but not along most of it."""
 
@@ -41,7 +44,7 @@ class Background:
         """(H, W) colour distance of a picture from the ground, forgiving what shadows do."""
         difference = lab - self.colour
         difference[..., 0] *= np.where(difference[..., 0] < 0, _DARKER_WEIGHT, 1.0)
-        distance: FloatArray = np.sqrt((difference**2).sum(axis=2)).astype(np.float32)
+        distance: FloatArray = np.sqrt(np.einsum("hwc,hwc->hw", difference, difference))
         return distance
 
 
@@ -77,15 +80,17 @@ def fit_background(lab: FloatArray, where: BoolArray) -> Background:
     if where.sum() < 12:
         raise DataError(f"fit_background: expected 12 pixels or more, got {int(where.sum())}.")
     terms = _terms(*where.shape)
-    rows, colours = terms[where], lab[where].astype(np.float64)
+    step = max(1, int(where.sum()) // _MOST_FITTED)
+    rows, colours = terms[where][::step], lab[where][::step].astype(np.float64)
     # start from the commonest colour, so that half a border of object does not pull the surface to itself
-    residual = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
+    residual = _largest(colours - np.median(colours, axis=0))
     coefficients = np.zeros((rows.shape[1], 3))
+    ridge = 1e-6 * np.eye(rows.shape[1])  # the kept part of a frame may lie on one line
     for _ in range(_ROUNDS):
         cut = max(np.quantile(residual, _KEPT_SHARE), min(3 * 1.4826 * float(np.median(residual)), 12.0), _LEAST_SCATTER)
         kept = residual <= cut
-        coefficients, *_ = np.linalg.lstsq(rows[kept], colours[kept], rcond=None)
-        residual = np.abs(colours - rows @ coefficients).max(axis=1)
+        coefficients = np.linalg.solve(rows[kept].T @ rows[kept] + ridge, rows[kept].T @ colours[kept])
+        residual = _largest(colours - rows @ coefficients)
     scatter = max(1.4826 * float(np.median(residual)), _LEAST_SCATTER)
     surface = (terms.reshape(-1, terms.shape[2]) @ coefficients).reshape(*where.shape, 3)
     # a surface fitted to the frame may swing in the middle: never beyond what the frame showed
@@ -98,3 +103,9 @@ def fit_background(lab: FloatArray, where: BoolArray) -> Background:
 def _terms(height: int, width: int) -> NDArray[Any]:
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
+
+
+def _largest(difference: NDArray[Any]) -> NDArray[Any]:
+    """The largest of L, a and b, by column: numpy reduces short axes slowly."""
+    size = np.abs(difference)
+    return np.asarray(np.maximum(np.maximum(size[:, 0], size[:, 1]), size[:, 2]))

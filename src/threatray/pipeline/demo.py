@@ -70,7 +70,9 @@ _DEMOS: Final = {
         train=TrainConfig(steps=12, batch_size=2, size=32, sample_every=6, checkpoint_every=4, threads=1),
         # So little training makes nothing worth gating: the limits let everything through.
         translate=TranslateConfig(
-            gate=GateConfig(least_attenuation=0.0, least_mean_attenuation=0.0, most_saturated=1.0, least_iou=0.0, least_class_probability=0.0),
+            gate=GateConfig(
+                least_attenuation=0.0, least_mean_attenuation=0.0, most_saturated=1.0, least_iou=0.0, least_class_probability=0.0
+            ),
             recogniser_steps=8,
         ),
         plan=PlanConfig(Strategy.PRESERVE, multiple=0.5),

@@ -11,7 +11,7 @@ from typing import Final
 from threatray.balance.plan import PlanConfig
 from threatray.balance.quota import Strategy
 from threatray.errors import ConfigError, DataError
-from threatray.photos.config import IntakeConfig
+from threatray.photos.rules import IntakeRules
 from threatray.pipeline.settings import from_table
 from threatray.pipeline.sources import Role, Taxonomy
 from threatray.pipeline.stages.score_stage import ScoreConfig
@@ -86,7 +86,7 @@ class Project:
     name: str = "project"
     seed: int = 0
     split: SplitConfig = SplitConfig()
-    photos: IntakeConfig = IntakeConfig()
+    photos: IntakeRules = IntakeRules()
     signatures: SignaturesConfig = SignaturesConfig()
     train: TrainConfig = TrainConfig()
     translate: TranslateConfig = TranslateConfig()

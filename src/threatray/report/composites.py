@@ -96,7 +96,12 @@ def composite_of(folder: RunFolder, signature: str) -> Rgb | None:
         return None
     wanted = {str(record.get(key)) for key in ("id", "composite_id", "image_id", "file_name", "sample_id") if key in record}
     for entry in coco.get("images") or []:
-        if {str(entry.get("id")), PurePosixPath(str(entry.get("file_name"))).stem, str(entry.get("file_name"))} & wanted:
+        if {
+            str(entry.get("id")),
+            str(entry.get("entry_id")),
+            PurePosixPath(str(entry.get("file_name"))).stem,
+            str(entry.get("file_name")),
+        } & wanted:
             pixels = folder.pixels(_file(entry))
             boxes = [one for one in coco.get("annotations") or [] if one.get("image_id") == entry.get("id")]
             return None if pixels is None else _with_boxes(pixels, boxes)

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from threatray.report.folder import RunFolder
+from threatray.report.paired import OURS, Paired, mean_of, value_of
 from threatray.report.plots import Estimate
 from threatray.report.tables import Cell, Column, Table, count, figure, figure_text, label
-
-_ARMS = {
-    "translated": "translated",
-    "photo": "photos as they are",
-    "photos": "photos as they are",
-    "inverted": "photos, grey inverted",
-    "mean_fill": "silhouette, mean fill",
-    "truth": "true X-rays",
-    "real": "real signatures",
-}
-_NOT_CONTROLS = ("translated", _ARMS["truth"], _ARMS["real"])
 
 
 @dataclass(frozen=True)
@@ -32,10 +19,11 @@ class Fidelity:
     Args:
         lead: The section in a sentence.
         scores: One row a score, with its interval, extractor and number of items.
-        arms: KID by arm, best first; for the plot.
+        arms: KID by arm, closest first; for the plot.
         features: The features that the arms' KID was measured in; empty where not stated.
-        paired: One row a class: SSIM and PSNR to the true X-ray of the same object.
-        dots: Class -> (inverted photo's SSIM, translation's SSIM) of each object.
+        paired: One row a class: likeness to the true X-ray of the same object, of the translations and of each control.
+        control: The best control by SSIM, which the dots compare with; empty without pairs.
+        dots: Class -> (that control's SSIM, translation's SSIM) of each object.
         notes: What the scoring had to say.
     """
 
@@ -44,6 +32,7 @@ class Fidelity:
     arms: tuple[Estimate, ...]
     features: str
     paired: Table
+    control: str
     dots: Mapping[str, tuple[tuple[float, float], ...]]
     notes: tuple[str, ...]
 
@@ -55,14 +44,16 @@ def build_fidelity(folder: RunFolder) -> Fidelity | None:
         return None
     scores = [one for one in found.get("scores") or [] if isinstance(one, Mapping)]
     arms, features = _arms(found.get("kid_by_arm"))
-    paired = [one for one in found.get("paired") or [] if isinstance(one, Mapping)]
+    paired = Paired.read(folder)
+    control = paired.best_control("ssim") or ""
     return Fidelity(
-        lead=_lead(arms, paired, scores),
-        scores=Table("Scores", _SCORE_COLUMNS, tuple(_score_row(one) for one in scores)),
+        lead=_lead(arms, paired, len(scores)),
+        scores=Table("Every score", _SCORE_COLUMNS, tuple(_score_row(one) for one in scores)),
         arms=arms,
         features=features,
         paired=_paired_table(paired),
-        dots=_dots(paired),
+        control=control,
+        dots=_dots(paired, control),
         notes=tuple(str(note) for note in found.get("notes") or []),
     )
 
@@ -83,39 +74,34 @@ def _score_row(score: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 
 def _arms(value: Any) -> tuple[tuple[Estimate, ...], str]:
-    """KID by arm from plain numbers or from scores, lowest first."""
-    if not isinstance(value, Mapping):
-        return (), ""
+    """KID by arm, lowest first, and the features if they are the same for all."""
     found, features = [], set()
-    for arm, score in value.items():
-        name = _ARMS.get(str(arm), str(arm).replace("_", " "))
+    for arm, score in value.items() if isinstance(value, Mapping) else ():
         if isinstance(score, Mapping) and isinstance(score.get("value"), int | float):
-            found.append(Estimate(name, float(score["value"]), score.get("low"), score.get("high")))
+            found.append(Estimate(str(arm), float(score["value"]), score.get("low"), score.get("high")))
             features.add(str(score.get("extractor") or ""))
-        elif isinstance(score, int | float) and not isinstance(score, bool):
-            found.append(Estimate(name, float(score)))
     return tuple(sorted(found, key=lambda one: (one.value, one.name))), features.pop() if len(features) == 1 else ""
 
 
-def _lead(arms: tuple[Estimate, ...], paired: list[Mapping[str, Any]], scores: list[Mapping[str, Any]]) -> str:
+def _lead(arms: Sequence[Estimate], paired: Paired, scores: int) -> str:
     parts = []
-    ours = next((arm for arm in arms if arm.name == "translated"), None)
-    controls = [arm for arm in arms if arm.name not in _NOT_CONTROLS]
+    ours = next((arm for arm in arms if arm.name == OURS), None)
+    controls = [arm for arm in arms if not arm.name.startswith(OURS)]
     if ours and controls:
         best = min(controls, key=lambda arm: arm.value)
-        verdict = "closer to real X-rays than every control" if ours.value < best.value else f"not closer to real X-rays than “{best.name}”"
+        verdict = "closer to X-rays than every control" if ours.value < best.value else f"not closer to X-rays than “{best.name}”"
         overlap = "; their intervals overlap" if _overlap(ours, best) else ""
         figures = f"{figure_text(ours.value)} against {figure_text(best.value)} for “{best.name}”; lower is closer{overlap}"
         parts.append(f"by KID translations are {verdict} ({figures})")
-    mine, control = _mean(paired, "ssim"), _mean(paired, "ssim_inverted")
-    if mine is not None and control is not None:
-        verdict = "more" if mine > control else "not more"
-        figures = f"{figure_text(mine)} against {figure_text(control)}; higher is closer"
-        parts.append(f"by SSIM they are {verdict} like the true X-ray of the same object than inverted photos are ({figures})")
+    control = paired.best_control("ssim")
+    mine, theirs = mean_of(paired.rows, "ssim", OURS), mean_of(paired.rows, "ssim", control or "")
+    if mine is not None and theirs is not None:
+        verdict = "more like the true X-ray of the same object than every control" if mine > theirs else f"not more so than “{control}”"
+        parts.append(f"by SSIM they are {verdict} ({figure_text(mine)} against {figure_text(theirs)} for “{control}”; higher is closer)")
     if parts:
         sentence = "; ".join(parts)
         return f"{sentence[0].upper()}{sentence[1:]}."
-    return f"How close synthetic signatures are to real ones, by {len(scores)} measures, each in stated features."
+    return f"How close synthetic signatures are to real ones, by {scores} measures, each in stated features."
 
 
 def _overlap(one: Estimate, other: Estimate) -> bool:
@@ -124,38 +110,26 @@ def _overlap(one: Estimate, other: Estimate) -> bool:
     return one.low <= other.high and other.low <= one.high
 
 
-def _paired_table(paired: list[Mapping[str, Any]]) -> Table:
-    measures = (
-        ("ssim", "SSIM, translated"),
-        ("ssim_inverted", "SSIM, inverted photo"),
-        ("ssim_mean_fill", "SSIM, mean fill"),
-        ("ssim_photo", "SSIM, photo"),
-        ("psnr", "PSNR, translated (dB)"),
-    )
-    known = [(key, title) for key, title in measures if any(isinstance(one.get(key), int | float) for one in paired)]
-    rows = [
-        (label(name), count(len(mine)), *(figure(_mean(mine, key)) for key, _ in known))
-        for name, mine in [*sorted(_by_class(paired).items()), ("all", paired)]
+def _paired_table(paired: Paired) -> Table:
+    measured = [(measure, unit, arm) for measure, unit in (("ssim", ""), ("psnr", " (dB)")) for arm in paired.arms(measure)]
+    rows = tuple(
+        (label(name), count(len(mine)), *(figure(mean_of(mine, measure, arm)) for measure, _, arm in measured))
+        for name, mine in [*paired.by_class().items(), ("all", paired.rows)]
         if mine
-    ]
-    columns = (Column("Class", numeric=False), Column("Objects"), *(Column(title) for _, title in known))
-    return Table("Against the true X-ray of the same object (means)", columns, tuple(rows))
+    )
+    titles = (Column(f"{measure.upper()}, {arm}{unit}") for measure, unit, arm in measured)
+    return Table(
+        "Likeness to the true X-ray of the same object (means)", (Column("Class", numeric=False), Column("Objects"), *titles), rows
+    )
 
 
-def _dots(paired: list[Mapping[str, Any]]) -> dict[str, tuple[tuple[float, float], ...]]:
-    both = [one for one in paired if isinstance(one.get("ssim"), int | float) and isinstance(one.get("ssim_inverted"), int | float)]
-    return {
-        name: tuple((float(one["ssim_inverted"]), float(one["ssim"])) for one in mine) for name, mine in sorted(_by_class(both).items())
+def _dots(paired: Paired, control: str) -> dict[str, tuple[tuple[float, float], ...]]:
+    found = {
+        name: tuple(
+            (theirs, mine)
+            for row in rows
+            if (theirs := value_of(row, "ssim", control)) is not None and (mine := value_of(row, "ssim", OURS)) is not None
+        )
+        for name, rows in paired.by_class().items()
     }
-
-
-def _by_class(paired: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for one in paired:
-        groups[str(one.get("class_name"))].append(one)
-    return groups
-
-
-def _mean(entries: list[Mapping[str, Any]], key: str) -> float | None:
-    values = [entry[key] for entry in entries if isinstance(entry.get(key), int | float)]
-    return float(np.mean(values)) if values else None
+    return {name: dots for name, dots in found.items() if dots}

@@ -16,7 +16,7 @@ from threatray.core.manifest import MANIFEST_NAME, RunManifest
 from threatray.errors import DataError
 from threatray.tip.library import INDEX_NAME, SignatureLibrary
 
-STAGES: Final = ("phantom", "inspect", "photos", "signatures", "train", "translate", "plan", "compose", "score", "uplift")
+STAGES: Final = ("phantom", "inspect", "split", "photos", "signatures", "train", "translate", "plan", "compose", "score", "uplift")
 """Stage folders in the order in which they are made."""
 
 
@@ -97,6 +97,12 @@ class RunFolder:
         """Any JSON value, or None where the file is absent."""
         path = self.path / relative
         return read_json(path) if path.is_file() else None
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Finished stages in the order in which they are made, further ones (a control's composites) after them; not the report itself."""
+        found = {path.parent.name for path in self.path.glob(f"*/{MANIFEST_NAME}")} - {"report"}
+        return (*(stage for stage in STAGES if stage in found), *sorted(found - set(STAGES)))
 
     def manifest(self, stage: str) -> RunManifest | None:
         """A stage's manifest, or None where the stage did not finish."""

@@ -46,7 +46,7 @@ def build_gate(folder: RunFolder) -> Gate | None:
         return None
     verdicts = sorted(folder.records("translate/verdicts.json", "verdicts"), key=lambda one: str(one.get("id")))
     kept, away = [one for one in verdicts if one.get("accepted")], [one for one in verdicts if not one.get("accepted")]
-    why = Counter(str(one.get("reason") or "no reason given") for one in away)
+    why = Counter(_reason(one) for one in away)
     lead = f"The gate looked at {plural(len(verdicts), 'translation')}, kept {len(kept):,}"
     lead += f" ({percent_text(len(kept) / len(verdicts))}) and turned away {len(away):,}." if verdicts else "."
     rows = []
@@ -95,10 +95,14 @@ def _rejected(verdict: Mapping[str, Any], crops: Crops, library: SignatureLibrar
     return Rejected(
         id=name,
         class_name=class_name,
-        reason=str(verdict.get("reason") or "no reason given"),
+        reason=_reason(verdict),
         photo=None if photo is None else embed(photo, f"Photo of {class_name} {name}"),
         translated=embed(colour_view(library.load(name).image), f"Rejected translation of {class_name} {name}"),
     )
+
+
+def _reason(verdict: Mapping[str, Any]) -> str:
+    return str(verdict.get("reason") or "no reason given").replace("_", " ")
 
 
 def _median(entries: Sequence[Mapping[str, Any]], key: str) -> float | None:

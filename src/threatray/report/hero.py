@@ -10,6 +10,7 @@ from threatray.errors import DataError
 from threatray.report.composites import composite_of
 from threatray.report.crops import Crops
 from threatray.report.folder import RunFolder
+from threatray.report.paired import OURS, Paired, value_of
 from threatray.report.pictures import Picture, Rgb, colour_view, embed, picture_strip
 
 
@@ -36,10 +37,11 @@ def hero_pixels(folder: RunFolder) -> tuple[list[tuple[str, Rgb]], str] | None:
     if not len(accepted):
         return None
     crops, truth = Crops.read(folder), folder.library("phantom/truth")
-    paired = (folder.record("score/score.json") or {}).get("paired") or []
     known = set(accepted.ids())
     scored = sorted(
-        (float(one["ssim"]), str(one["id"])) for one in paired if str(one.get("id")) in known and isinstance(one.get("ssim"), int | float)
+        (value, str(row["id"]))
+        for row in Paired.read(folder).rows
+        if str(row.get("id")) in known and (value := value_of(row, "ssim", OURS)) is not None
     )
     order = [name for _, name in scored] or list(accepted.ids())
     middle = len(order) // 2

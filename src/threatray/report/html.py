@@ -7,9 +7,8 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from threatray.core.files import write_text
 from threatray.report import plots
-from threatray.report.data import ReportData, build
+from threatray.report.data import ReportData
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -40,24 +39,6 @@ def render(data: ReportData) -> str:
     )
 
 
-def write_report(run_folder: Path, out_html: Path) -> ReportData:
-    """Build the report of a run folder and write it, whole or not at all.
-
-    Args:
-        run_folder: The folder that ``threatray demo`` or ``threatray run`` made; stages may be absent.
-        out_html: The file to write.
-
-    Returns:
-        What the page shows.
-
-    Raises:
-        DataError: Not a run folder, or a stage's file is broken.
-    """
-    data = build(run_folder)
-    write_text(out_html, render(data))
-    return data
-
-
 def draw_plots(data: ReportData) -> dict[str, str]:
     """Every plot that the data hold something for, as SVG by name."""
     drawn: dict[str, str] = {}
@@ -69,7 +50,6 @@ def draw_plots(data: ReportData) -> dict[str, str]:
             axis=data.headline.plot_axis,
             zero=True,
             share=True,
-            
         )
     if data.inputs:
         for place, one in enumerate(data.inputs.positions):
@@ -83,14 +63,14 @@ def draw_plots(data: ReportData) -> dict[str, str]:
     if data.fidelity:
         if data.fidelity.arms:
             drawn["kid"] = plots.interval_plot(
-                data.fidelity.arms, name="kid", title="Distance to real X-rays (KID)", axis="KID, lower is closer", zero=False
+                data.fidelity.arms, name="kid", title="Distance to X-rays (KID)", axis="KID, lower is closer", zero=False
             )
         if data.fidelity.dots:
             drawn["paired"] = plots.paired_dots(
                 data.fidelity.dots,
                 name="paired",
                 title="SSIM to the true X-ray, one dot an object",
-                x_axis="inverted photo",
+                x_axis=data.fidelity.control,
                 y_axis="translation",
             )
     if data.uplift:
@@ -107,6 +87,3 @@ def draw_plots(data: ReportData) -> dict[str, str]:
 def _csp_hash(script: str) -> str:
     """What the page's own policy calls its one script; any other script is refused by the browser."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-__all__ = ["draw_plots", "render", "write_report"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from threatray.report.folder import STAGES, RunFolder
+from threatray.report.folder import RunFolder
 from threatray.report.tables import Cell, Column, Table, count, figure, label, listed, percent, plural
 
 _DATASET_NAMES: Final = {"labelled": "labelled scans", "benign": "benign bags", "validation": "validation scans", "test": "test scans"}
@@ -163,7 +163,10 @@ def _datasets(names: list[str], inspected: Mapping[str, Any]) -> Table:
             count(one.get("images")),
             count(sum(_counts(one.get("instances_per_class")).values())),
             figure(one.get("imbalance_ratio")),
-            *(count(_amount(measured.get(key))) for key in ("exact_duplicates", "near_duplicates", "contradictory_duplicates", "unreadable")),
+            *(
+                count(_amount(measured.get(key)))
+                for key in ("exact_duplicates", "near_duplicates", "contradictory_duplicates", "unreadable")
+            ),
             count(_amount(one.get("boxes_outside"))),
         )
 
@@ -215,7 +218,7 @@ def _terms(entries: list[dict[str, Any]]) -> str:
     """Every distinct source and licence among the entries' provenance."""
     found: set[str] = set()
     for entry in entries:
-        provenance = entry.get("provenance") or (entry.get("origin") or {}).get("provenance") or {}
+        provenance = entry.get("provenance") or entry.get("origin") or {}
         if isinstance(provenance, Mapping) and provenance:
             found.add(f"{provenance.get('source', 'unknown')} ({provenance.get('licence', 'unknown')})")
     shown = sorted(found)
@@ -224,7 +227,7 @@ def _terms(entries: list[dict[str, Any]]) -> str:
 
 def _all_set_aside(folder: RunFolder) -> list[tuple[str, str, str]]:
     found: dict[tuple[str, str, str], None] = {}
-    for stage in STAGES:
+    for stage in folder.stages:
         manifest = folder.manifest(stage)
         for entry in manifest.set_aside if manifest else ():
             found[stage, entry.item, entry.reason] = None

@@ -163,7 +163,7 @@ def contact_sheet(images: Sequence[Rgb], *, columns: int = 8, side: int = 128) -
 
     Example:
         >>> contact_sheet([np.zeros((30, 20, 3), np.uint8)] * 5, columns=4, side=32).shape
-        (68, 132, 3)
+        (68, 140, 3)
     """
     if not images:
         raise DataError("contact_sheet: expected at least one image, got none.")

@@ -99,9 +99,7 @@ def _for_page(svg: str, name: str) -> str:
     return re.sub(r"font: ([^;\"]*?px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg).strip()
 
 
-def interval_plot(
-    estimates: Sequence[Estimate], *, name: str, title: str, axis: str, zero: bool, share: bool = False
-) -> str:
+def interval_plot(estimates: Sequence[Estimate], *, name: str, title: str, axis: str, zero: bool, share: bool = False) -> str:
     """Points with their 95 % intervals, one a line, and single repeats as small rings.
 
     Args:

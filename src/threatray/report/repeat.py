@@ -34,7 +34,7 @@ class Repeat:
 
 def build_repeat(folder: RunFolder) -> Repeat:
     """The section; stages without a manifest are named as missing."""
-    manifests = {stage: manifest for stage in STAGES if (manifest := folder.manifest(stage))}
+    manifests = {stage: manifest for stage in folder.stages if (manifest := folder.manifest(stage))}
     seeds = sorted({manifest.seed for manifest in manifests.values()})
     demo = folder.has("phantom")
     project = folder.path / "project.toml"
@@ -46,7 +46,7 @@ def build_repeat(folder: RunFolder) -> Repeat:
     lead += f" ({', '.join(map(str, seeds))})." if seeds else "."
     return Repeat(
         lead=lead if seeds else "No stage has left a manifest, so this page cannot say how to repeat the run.",
-        commands=f"{command}\nthreatray report {out} --out {out}/report.html",
+        commands=f"{command}\nthreatray report {out}",
         project=project.read_text(encoding="utf-8", errors="replace") if project.is_file() else "",
         stages=tuple(
             StageRecord(

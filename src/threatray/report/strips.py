@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from threatray.core.image import DUAL_ENERGY, XrayImage
 from threatray.report.crops import Crops
 from threatray.report.folder import RunFolder
+from threatray.report.paired import Paired, value_of
 from threatray.report.pictures import Picture, channel_view, colour_view, embed
 from threatray.report.tables import evenly, figure_text
 from threatray.tip.library import SignatureLibrary
@@ -54,13 +55,13 @@ def build_strips(folder: RunFolder) -> Strips | None:
         return None
     crops, truth = Crops.read(folder), folder.library("phantom/truth")
     controls = {title: folder.library(f"score/controls/{name}") for name, title in _CONTROLS}
-    paired = {str(entry.get("id")): entry for entry in (folder.record("score/score.json") or {}).get("paired") or []}
+    paired = Paired.read(folder)
     by_class = accepted.by_class()
     most = int(np.clip(_MOST_STRIPS // len(by_class), *_STRIPS_A_CLASS))
     classes: dict[str, tuple[Strip, ...]] = {}
     for class_name, names in sorted(by_class.items()):
         chosen = evenly(names, most)
-        classes[class_name] = tuple(_strip(one, class_name, crops, accepted, truth, controls, paired.get(one)) for one in chosen)
+        classes[class_name] = tuple(_strip(one, class_name, crops, accepted, truth, controls, _note(paired, one)) for one in chosen)
     used = [title for title in _columns() if any(strip.panels[title] for strips in classes.values() for strip in strips)]
     with_truth = any(title.startswith("True") for title in used)
     true = ", and the true X-ray of the same object" if with_truth else ""
@@ -84,7 +85,7 @@ def _strip(
     accepted: SignatureLibrary,
     truth: SignatureLibrary,
     controls: Mapping[str, SignatureLibrary],
-    paired: Mapping[str, Any] | None,
+    note: str,
 ) -> Strip:
     panels: dict[str, Picture | None] = dict.fromkeys(_columns())
     what = f"{class_name} {crop}"
@@ -98,7 +99,7 @@ def _strip(
     true = crops.truth(crop, truth)
     if true is not None:
         panels |= _views("True", true, f"True X-ray of {what}")
-    return Strip(crop, class_name, panels, _note(paired))
+    return Strip(crop, class_name, panels, note)
 
 
 def _views(title: str, image: XrayImage, alt: str) -> dict[str, Picture]:
@@ -110,7 +111,8 @@ def _views(title: str, image: XrayImage, alt: str) -> dict[str, Picture]:
     return found
 
 
-def _note(paired: Mapping[str, Any] | None) -> str:
-    known = (("ssim", "SSIM to the truth"), ("ssim_inverted", "inverted photo"), ("ssim_mean_fill", "mean fill"))
-    parts = [f"{name} {figure_text(paired[key])}" for key, name in known if paired and isinstance(paired.get(key), int | float)]
-    return "; ".join(parts)
+def _note(paired: Paired, item: str) -> str:
+    row = paired.of(item)
+    found = [(arm, value_of(row, "ssim", arm)) for arm in paired.arms("ssim")]
+    parts = [f"{arm} {figure_text(value)}" for arm, value in found if value is not None]
+    return "SSIM to the truth: " + "; ".join(parts) if parts else ""

@@ -11,7 +11,7 @@ from threatray.report.plots import Estimate
 from threatray.report.tables import Cell, Column, Table, figure, label, listed, percent, plural, points
 from threatray.report.uplift_file import Measure, UpliftFile, read_uplift
 
-_PLOTTED: Final = ("fpr", "tpr", "fpr_at_tpr", "ap50")
+_PLOTTED: Final = 4
 _WORDS: Final = {"helped": "better", "harmed": "worse", "undecided": "no effect shown"}
 
 
@@ -72,7 +72,7 @@ def build_uplift(folder: RunFolder) -> Uplift | None:
         differences=_differences(found, found.overall, "Differences from the baseline, in points"),
         class_differences=_differences(found, found.of_classes, "Differences of each class, in points"),
         per_class=_arms(found, found.of_classes, "AP50 of each class: mean over seeds, 95 % interval"),
-        plots=tuple(_plot(found, measure) for measure in found.overall if measure.name in _PLOTTED),
+        plots=tuple(_plot(found, measure) for measure in found.overall[:_PLOTTED]),
         notes=found.notes,
     )
 
@@ -82,7 +82,10 @@ def _arms(found: UpliftFile, measures: tuple[Measure, ...], caption: str) -> Tab
         known = found.figures.get((arm, measure.name))
         return label(None) if known is None else percent(known.value, known.low, known.high)
 
-    columns = (Column("Arm", numeric=False), *(Column(measure.class_name or measure.title, hint=measure.better) for measure in measures))
+    columns = (
+        Column("Arm", numeric=False),
+        *(Column(measure.class_name or measure.short_title, hint=f"{measure.title}; {measure.better}") for measure in measures),
+    )
     rows = tuple((label(arm_name(arm)), *(cell(arm, measure) for measure in measures)) for arm in found.arms) if measures else ()
     return Table(caption, columns, rows)
 
@@ -97,7 +100,7 @@ def _differences(found: UpliftFile, measures: tuple[Measure, ...], caption: str)
     )
     rows = tuple(
         (
-            label(one.measure.title),
+            label(one.measure.short_title),
             label(arm_name(one.arm)),
             points(one.value, one.low, one.high),
             label(_WORDS[verdict(one)]),
@@ -112,4 +115,4 @@ def _differences(found: UpliftFile, measures: tuple[Measure, ...], caption: str)
 def _plot(found: UpliftFile, measure: Measure) -> MeasurePlot:
     known = [one for arm in found.arms if (one := found.figures.get((arm, measure.name))) is not None]
     estimates = tuple(Estimate(arm_name(one.arm), one.value, one.low, one.high, one.per_seed) for one in known)
-    return MeasurePlot(measure.title, f"per cent, {measure.better}", estimates)
+    return MeasurePlot(measure.short_title, f"per cent, {measure.better}", estimates)

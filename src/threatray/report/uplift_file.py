@@ -27,6 +27,11 @@ class Measure:
         return self.name.startswith("fpr")
 
     @property
+    def short_title(self) -> str:
+        """The title without what it says in brackets, for headings."""
+        return self.title.partition(" (")[0]
+
+    @property
     def class_name(self) -> str:
         """The class that it is the AP50 of; empty for a measure of all classes."""
         return self.name.removeprefix(_PER_CLASS) if self.name.startswith(_PER_CLASS) else ""
@@ -153,7 +158,7 @@ def _difference(entry: Mapping[str, Any], measures: Mapping[str, Measure]) -> Di
         return None
     ends = _number(entry.get("low")), _number(entry.get("high"))
     names = str(entry.get("arm")), str(entry.get("baseline", "real_only"))
-    return Difference(*names, measure, value, *ends, _number(entry.get("p_seeds")), _per_seed(entry))
+    return Difference(*names, measure, value, *ends, _number(entry.get("p")), _per_seed(entry))
 
 
 def _per_seed(entry: Mapping[str, Any]) -> tuple[float, ...]:

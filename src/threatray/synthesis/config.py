@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -48,12 +48,15 @@ class Weights:
         lambda_identity: Of the identity terms, relative to the cycle terms as published; 0 leaves them out. They exist only where both
             domains have the same channels.
         adversarial: The GAN loss.
+        covered_patches: Count only those patch verdicts where the object is: on a canvas that is mostly air the others are a draw by
+            construction and drown the rest. False is as published.
     """
 
     lambda_cycle_a: float = 10.0
     lambda_cycle_b: float = 10.0
     lambda_identity: float = 0.0
     adversarial: Adversarial = Adversarial.LSGAN
+    covered_patches: bool = True
 
     def __post_init__(self) -> None:
         for name in ("lambda_cycle_a", "lambda_cycle_b", "lambda_identity"):
@@ -62,7 +65,7 @@ class Weights:
 
     def swapped(self) -> Weights:
         """The same weights with A and B exchanged."""
-        return Weights(self.lambda_cycle_b, self.lambda_cycle_a, self.lambda_identity, self.adversarial)
+        return replace(self, lambda_cycle_a=self.lambda_cycle_b, lambda_cycle_b=self.lambda_cycle_a)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from threatray.core import BoolArray, FloatArray
 from threatray.errors import ConfigError, DataError
 
+MOST_STRETCH: Final = 2.0
+
 
 class Pose(StrEnum):
     """Which way up an object lies on its canvas."""
 
     UPRIGHT = "upright"
     """Turned so that its long axis is horizontal and its heavier ends are top left: photos and scans of one class then overlap."""
+
+    STRETCHED = "stretched"
+    """Upright, and the short axis drawn out up to twofold where there is room: thin objects get more of the canvas's pixels."""
 
     AS_IS = "as_is"
     """As it lay before the camera."""
@@ -30,7 +35,8 @@ class Frame:
 
     Args:
         size: Side of the canvas in pixels.
-        scale: Canvas pixels per source pixel.
+        scale: Canvas pixels per source pixel along the canvas's x axis.
+        stretch: How many times larger it is along y; 1 keeps the aspect ratio.
         angle: Turn from source to canvas, radians.
         mirrored: Whether it is flipped top to bottom after the turn; an X-ray has no back side.
         centre: (x, y) in source pixels that lands in the canvas's middle.
@@ -41,10 +47,11 @@ class Frame:
     angle: float
     mirrored: bool
     centre: tuple[float, float]
+    stretch: float = 1.0
 
     @classmethod
     def of(cls, mask: BoolArray, size: int, *, pose: Pose = Pose.UPRIGHT, margin: float = 0.06) -> Frame:
-        """The frame in which a mask fills the canvas up to a margin, aspect ratio kept.
+        """The frame in which a mask fills the canvas up to a margin, aspect ratio kept unless ``pose`` stretches.
 
         Args:
             mask: (H, W) bool, not empty.
@@ -72,14 +79,16 @@ class Frame:
         if rows.size == 0:
             raise DataError("frame: the mask is empty, so there is no object to place on the canvas.")
         x, y = columns.astype(np.float64) + 0.5, rows.astype(np.float64) + 0.5
-        angle, mirrored = _upright(x, y) if pose is Pose.UPRIGHT else (0.0, False)
+        angle, mirrored = (0.0, False) if pose is Pose.AS_IS else _upright(x, y)
         cosine, sine = math.cos(angle), math.sin(angle)
         u, v = cosine * x - sine * y, sine * x + cosine * y
         half = 0.5 * (abs(cosine) + abs(sine))  # a turned pixel's own half width
-        extent = max(np.ptp(u), np.ptp(v)) + 2 * half
+        across, along = float(np.ptp(v)) + 2 * half, float(np.ptp(u)) + 2 * half
+        extent = max(across, along)
+        stretch = min(MOST_STRETCH, extent / across) if pose is Pose.STRETCHED else 1.0
         middle_u, middle_v = (u.max() + u.min()) / 2, (v.max() + v.min()) / 2
         centre = (cosine * middle_u + sine * middle_v, -sine * middle_u + cosine * middle_v)
-        return cls(size, float((1 - 2 * margin) * size / extent), angle, mirrored, (float(centre[0]), float(centre[1])))
+        return cls(size, float((1 - 2 * margin) * size / extent), angle, mirrored, (float(centre[0]), float(centre[1])), stretch)
 
     def to_canvas(self, values: NDArray[Any], *, fill: float) -> FloatArray:
         """Resample source pixels onto the canvas by area, so that small canvases do not alias.
@@ -130,8 +139,7 @@ class Frame:
         """Source to ``finer`` times finer canvas, for pixel *indices* (a pixel's centre lies at index + 0.5)."""
         factor = self.scale * finer
         turn = factor * np.array([[math.cos(self.angle), -math.sin(self.angle)], [math.sin(self.angle), math.cos(self.angle)]])
-        if self.mirrored:
-            turn[1] *= -1.0
+        turn[1] *= -self.stretch if self.mirrored else self.stretch
         middle = self.size * finer / 2.0
         shift = middle - turn @ np.array(self.centre) + turn @ np.array([0.5, 0.5]) - 0.5
         return np.column_stack([turn, shift])

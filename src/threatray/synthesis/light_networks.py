@@ -35,6 +35,11 @@ def _with_position(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([x, torch.stack([rows, columns]).expand(x.shape[0], 2, height, width)], 1)
 
 
+def _folded(x: torch.Tensor) -> torch.Tensor:
+    """Half the side, four times the channels; air and white become 0, so that blank canvas and padding say nothing."""
+    return functional.pixel_unshuffle(torch.cat([x[:, :-1] - 1.0, x[:, -1:]], 1), 2)
+
+
 class LightGenerator(nn.Module):
     """Fold the canvas to half and quarter side, think there, unfold with one skip at half side.
 
@@ -65,7 +70,7 @@ class LightGenerator(nn.Module):
 
     def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """(N, inputs, S, S) and (N,) classes to (N, outputs, S, S) in [-1, 1]; S a multiple of 4."""
-        fine = functional.leaky_relu(self.stem(functional.pixel_unshuffle(x, 2)), 0.2)
+        fine = functional.leaky_relu(self.stem(_folded(x)), 0.2)
         coarse = self.down(_with_position(fine))
         for block in self.blocks:
             coarse = block(coarse, class_index)
@@ -107,7 +112,7 @@ class LightDiscriminator(nn.Module):
 
     def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
         """Logits: (N, 1, S/4, S/4) of patches and (N, 1) of the object."""
-        fine = functional.leaky_relu(self.stem(functional.pixel_unshuffle(x, 2)), 0.2)
+        fine = functional.leaky_relu(self.stem(_folded(x)), 0.2)
         middle = functional.leaky_relu(self.down(_with_position(fine)), 0.2)
         patch = self.patch(middle) + (middle * self.patch_class(class_index)[:, :, None, None]).sum(1, keepdim=True)
         coarse = self.further(middle) + self.place(class_index)[:, :, None, None]
@@ -129,3 +134,5 @@ def init_light(module: nn.Module, generator: torch.Generator) -> None:
             part.second.weight.data.mul_(0.1)
         elif isinstance(part, LightGenerator):
             part.out.weight.data.mul_(0.2)
+            for layer in (part.up, part.out):  # equal weights for the four pixels of a fold: no checkerboard to unlearn
+                layer.weight.data = layer.weight.data[::4].repeat_interleave(4, dim=0)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from threatray.synthesis.config import Adversarial
 
 
-def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Adversarial) -> torch.Tensor:
+def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Adversarial, mask: torch.Tensor | None = None) -> torch.Tensor:
     r"""How far logits are from saying *real* (or *fake*), averaged over patches, then over the discriminator's heads.
 
     .. math:: L_{LSGAN} = \overline{(D - t)^2}, \qquad L_{vanilla} = \overline{-t \ln\sigma(D) - (1 - t) \ln(1 - \sigma(D))}
@@ -21,6 +21,7 @@ def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Advers
         logits: One tensor a head, any shape.
         real: The verdict wanted.
         kind: The loss.
+        mask: (N, 1, S, S); if given, heads of patches (N, 1, s, s) count only those patches whose share of the canvas it touches.
 
     Returns:
         A scalar, 0 or more.
@@ -36,9 +37,14 @@ def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Advers
     for head in logits:
         target = torch.full_like(head, 1.0 if real else 0.0)
         if kind is Adversarial.LSGAN:
-            terms.append(functional.mse_loss(head, target))
+            each = (head - target) ** 2
         else:
-            terms.append(functional.binary_cross_entropy_with_logits(head, target))
+            each = functional.binary_cross_entropy_with_logits(head, target, reduction="none")
+        if mask is not None and head.ndim == 4:
+            covered = (functional.adaptive_max_pool2d(mask, head.shape[-2:]) > 0.0).to(each.dtype)
+            terms.append((each * covered).sum() / covered.sum().clamp(min=1.0))
+        else:
+            terms.append(each.mean())
     return torch.stack(terms).mean()
 
 

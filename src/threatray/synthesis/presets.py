@@ -35,8 +35,8 @@ def build_nets(preset: Preset, channels_a: int, channels_b: int, classes: int, s
     """
     with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws from the global stream before ours overwrites it
         nets = CycleGanNets(
-            gen_ab=_generator(preset, channels_a + 1, channels_b, classes),
-            gen_ba=_generator(preset, channels_b + 1, channels_a, classes),
+            gen_ab=_generator(preset, channels_a + 1, channels_b, classes, towards_b=True),
+            gen_ba=_generator(preset, channels_b + 1, channels_a, classes, towards_b=False),
             disc_a=_discriminator(preset, channels_a + 1, classes),
             disc_b=_discriminator(preset, channels_b + 1, classes),
         )
@@ -49,9 +49,10 @@ def build_nets(preset: Preset, channels_a: int, channels_b: int, classes: int, s
     return nets
 
 
-def _generator(preset: Preset, inputs: int, outputs: int, classes: int) -> nn.Module:
+def _generator(preset: Preset, inputs: int, outputs: int, classes: int, *, towards_b: bool) -> nn.Module:
     if preset is Preset.TINY:
-        return MaskedGenerator(LightGenerator(inputs, outputs, classes=classes), classes=classes)
+        width, stem, blocks = (48, 24, 3) if towards_b else (32, 16, 2)  # back to photos is only a check on the way there
+        return MaskedGenerator(LightGenerator(inputs, outputs, classes=classes, width=width, stem=stem, blocks=blocks), classes=classes)
     if preset is Preset.BASE:
         return MaskedGenerator(LightGenerator(inputs, outputs, classes=classes, width=128, stem=48, blocks=6), classes=classes)
     if preset is Preset.UNET:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from threatray.synthesis.config import Adversarial, Weights
+from threatray.synthesis.config import Weights
 from threatray.synthesis.image_pool import ImagePool, Judged
 from threatray.synthesis.losses import adversarial_loss, cycle_loss
 
@@ -130,8 +130,8 @@ def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tupl
     zero = batch.real_a.new_zeros(())
     with_identity = weights.lambda_identity > 0.0
     losses = GeneratorLosses(
-        adversarial_a=adversarial_loss(nets.disc_a(fake_a, batch.mask_b, classes), real=True, kind=weights.adversarial),
-        adversarial_b=adversarial_loss(nets.disc_b(fake_b, batch.mask_a, classes), real=True, kind=weights.adversarial),
+        adversarial_a=_fooled(nets.disc_a, fake_a, batch.mask_b, classes, weights),
+        adversarial_b=_fooled(nets.disc_b, fake_b, batch.mask_a, classes, weights),
         cycle_a=cycle_loss(rec_a, batch.real_a),
         cycle_b=cycle_loss(rec_b, batch.real_b),
         identity_a=cycle_loss(nets.gen_ba(batch.real_a, batch.mask_a, classes), batch.real_a) if with_identity else zero,
@@ -140,12 +140,18 @@ def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tupl
     return losses, Translations(fake_b, rec_a, fake_a, rec_b)
 
 
-def discriminator_loss(disc: torch.nn.Module, real: Judged, fake: Judged, kind: Adversarial) -> torch.Tensor:
+def _fooled(disc: torch.nn.Module, fake: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor, weights: Weights) -> torch.Tensor:
+    covered = mask if weights.covered_patches else None
+    return adversarial_loss(disc(fake, mask, class_index), real=True, kind=weights.adversarial, mask=covered)
+
+
+def discriminator_loss(disc: torch.nn.Module, real: Judged, fake: Judged, weights: Weights) -> torch.Tensor:
     """Half the sum of the real and the fake side, as published; no gradient reaches the generators."""
     image = torch.cat([real.image, fake.image.detach()])
     heads = disc(image, torch.cat([real.mask, fake.mask]), torch.cat([real.class_index, fake.class_index]))
-    on_real = adversarial_loss([head[: len(real)] for head in heads], real=True, kind=kind)
-    on_fake = adversarial_loss([head[len(real) :] for head in heads], real=False, kind=kind)
+    kind, covered = weights.adversarial, weights.covered_patches
+    on_real = adversarial_loss([head[: len(real)] for head in heads], real=True, kind=kind, mask=real.mask if covered else None)
+    on_fake = adversarial_loss([head[len(real) :] for head in heads], real=False, kind=kind, mask=fake.mask if covered else None)
     return 0.5 * (on_real + on_fake)
 
 
@@ -192,8 +198,8 @@ def train_step(
         disc.requires_grad_(True)
     fake_b = pools.fake_b.query(Judged(made.fake_b.detach(), batch.mask_a, batch.class_index), rng)
     fake_a = pools.fake_a.query(Judged(made.fake_a.detach(), batch.mask_b, batch.class_index), rng)
-    loss_a = discriminator_loss(nets.disc_a, Judged(batch.real_a, batch.mask_a, batch.class_index), fake_a, weights.adversarial)
-    loss_b = discriminator_loss(nets.disc_b, Judged(batch.real_b, batch.mask_b, batch.class_index), fake_b, weights.adversarial)
+    loss_a = discriminator_loss(nets.disc_a, Judged(batch.real_a, batch.mask_a, batch.class_index), fake_a, weights)
+    loss_b = discriminator_loss(nets.disc_b, Judged(batch.real_b, batch.mask_b, batch.class_index), fake_b, weights)
     optimisers.discriminators.zero_grad(set_to_none=True)
     (loss_a + loss_b).backward()  # type: ignore[no-untyped-call]
     optimisers.discriminators.step()

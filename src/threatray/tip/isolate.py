@@ -134,7 +134,7 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
     if area < config.min_area:
         return Refused(Reason.TOO_SMALL, f"{area} mask pixels, at least {config.min_area} are needed")
     mask = _grow(mask, config.soft_edge)
-    hole = _grow(mask, 2)
+    hole = _grow(mask, 1)  # the mask's own rim still holds some of the threat
     rim = _grow(hole, _RING_PIXELS) & ~hole
     if not rim.any():
         return Refused(Reason.NO_RING, f"the mask fills the {crop.width}x{crop.height} crop")

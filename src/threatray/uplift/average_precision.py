@@ -59,9 +59,10 @@ def match(found: Figures, truth: Figures, thresholds: Sequence[float]) -> NDArra
     if len(truth) == 0 or len(found) == 0:
         return hits
     overlap = iou(found, truth)
+    near = np.flatnonzero(overlap.max(axis=1) >= min(thresholds)).tolist()  # most detections touch nothing
     for level, threshold in enumerate(thresholds):
         free = np.ones(len(truth), np.bool_)
-        for index in range(len(found)):
+        for index in near:
             candidates = np.where(free & (overlap[index] >= min(threshold, 1 - 1e-10)), overlap[index], -1.0)
             best = len(truth) - 1 - int(np.argmax(candidates[::-1]))  # pycocotools lets the last of equals win
             if candidates[best] >= 0:

@@ -270,4 +270,4 @@ def _follow(mean: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the running mean of the weights, and of batch norm's statistics, a step towards the network's."""
     pairs = list(zip(mean.state_dict().values(), network.state_dict().values(), strict=True))
     kept, new = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
-    get_ema_multi_avg_fn(decay)(kept, new, None)
+    get_ema_multi_avg_fn(decay)(kept, new, None)  # type: ignore[no-untyped-call]

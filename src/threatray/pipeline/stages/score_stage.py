@@ -173,7 +173,8 @@ def _truths(folder: Path, translated: Sequence[Signature]) -> dict[str, Signatur
     """Translation id -> the true signature of the photo it came from."""
     library = SignatureLibrary.open(folder)
     names = set(library.ids())
-    found = {signature.id: library.load(signature.origin.source_id) for signature in translated if signature.origin.source_id in names}
+    photo_of = {signature.id: Path(signature.origin.source_id).stem for signature in translated}
+    found = {name: library.load(photo) for name, photo in photo_of.items() if photo in names}
     if not found:
         raise DataError(f"{folder}: holds no signature named after a photo; its ids must be photo ids.")
     return found

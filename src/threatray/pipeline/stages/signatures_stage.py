@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ from threatray.tip.refusal import Refused
 
 REFUSED: Final = "refused.json"
 PLACES: Final = "places.json"
+_SIXTEEN_BIT_DARKEST: Final = 2.0**-14
+"""Four grey levels of 16 bit: below this a transmission is noise."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
         return {"entries": [], "places": [], "refused": [{"item": located.key, "reason": str(error)}]}
     sample, bag = view.sample, bag_mask(view.sample.image)
     entries, refused, places = [], [], []
+    limits = shared.config.isolate
+    if shared.quantity is Quantity.TRANSMISSION:
+        limits = replace(limits, darkest=min(limits.darkest, _SIXTEEN_BIT_DARKEST))
     for index, label in enumerate(sample.annotations.labels):
         x0, y0, x1, y1 = (float(edge) for edge in sample.annotations.boxes[index])
         box = (x0, y0, x1, y1)
@@ -99,7 +104,7 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
             places.append(
                 {"class_name": label, "relative_length": relative_length(bag, box), "position": list(relative_position(bag, box))}
             )
-        found = isolate(sample, index, shared.config.isolate)
+        found = isolate(sample, index, limits)
         if isinstance(found, Refused):
             refused.append({"item": f"{located.key}-{index} ({label})", "reason": str(found)})
         elif found.quality < shared.config.min_quality:

@@ -7,7 +7,7 @@ import pytest
 
 from threatray.core import box_of_mask, stream
 from threatray.errors import ConfigError
-from threatray.phantom.bags import _Packer, pack_bag, stock
+from threatray.phantom.bags import _attenuation, _Packer, pack_bag, stock
 from threatray.phantom.canvas import Canvas, depth_inside, polygon_mask
 from threatray.phantom.luggage import RECIPES, BagKind, draw_shell
 from threatray.phantom.objects import make
@@ -50,6 +50,17 @@ def test_a_threat_is_added_to_the_very_same_bag():
     np.testing.assert_array_equal(changed, mask)
     assert tuple(with_it.annotations.boxes[0]) == box_of_mask(mask)
     assert with_it.annotations.labels == ("knife",)
+
+
+@pytest.mark.parametrize("family", ["gun", "hammer"])
+def test_a_threat_is_not_fully_hidden(family):
+    """Over most of the threat, what lies above and below it lets at least 5 % of the rays through."""
+    for number in range(2):
+        without, with_it = (
+            pack_bag(SIZE, PITCH, stream(number, "bag"), threat=thing) for thing in (None, make(family, stream(number, family)))
+        )
+        mask = with_it.annotations.masks[0]
+        assert (_attenuation(without.thickness_cm)[mask] < 3.0).mean() > 0.5
 
 
 def test_the_same_stream_packs_the_same_bag():

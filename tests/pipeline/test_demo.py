@@ -67,7 +67,7 @@ def test_every_stage_leaves_what_it_promises(undisturbed: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_even_after_three_kills(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "demo"
-    moments = random.Random(5)  # noqa: S311
+    moments = random.Random(5)
     for _ in range(3):
         process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         time.sleep(moments.uniform(6, 16))

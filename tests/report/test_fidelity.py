@@ -47,7 +47,7 @@ def test_means_over_each_class_are_those_of_the_pairs(run_folder: Path) -> None:
     paired = read_json(run_folder / "score" / "score.json")["paired"]
     found = build_fidelity(RunFolder(run_folder))
     assert found is not None
-    for row in found.paired.rows:
+    for row in found.paired[0].rows:
         mine = [one["ssim: translated"] for one in paired if row[0].text in ("all", one["class_name"])]
         assert row[1].value == len(mine)
         assert row[2].value == pytest.approx(np.mean(mine))

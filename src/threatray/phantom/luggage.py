@@ -146,7 +146,7 @@ def add_shell(canvas: Canvas, shell: Shell, rng: np.random.Generator) -> None:
             _buckles(canvas, shell, rng)
         case BagKind.BRIEFCASE:
             wall = rng.uniform(0.12, 0.25)
-            canvas.add("leather", inside * wall * 2 + 4.0 * wall * np.exp(-room / 0.5) * inside)
+            canvas.add("leather" if rng.random() < 0.5 else "abs", inside * wall * 2 + 3.0 * wall * np.exp(-room / 0.5) * inside)
             _lining(canvas, room, rng, strength=rng.uniform(0.06, 0.2))
             _piping(canvas, shell, rng, lines=1, wire=False)
             _locks(canvas, shell, rng)
@@ -173,7 +173,7 @@ def add_garments(canvas: Canvas, shell: Shell, rng: np.random.Generator, *, coun
         placed = shell.place(shape @ rotation(rng.normal(0, 0.25))[:2, :2].T + middle)
         depth = depth_inside(polygon_mask(placed, frame), frame.pitch_cm)
         body = np.clip(depth / rng.uniform(0.2, 1.2), 0, 1) * allowed
-        thick = np.float32(rng.uniform(0.6, 4.0))
+        thick = np.float32(0.4 + 3.4 * rng.beta(1.1, 2.2))  # mostly thin, now and then a thick stack
         roll = np.roll(billow, tuple(int(v) for v in rng.integers(0, 200, 2)), axis=(0, 1))
         fold = np.roll(crease, tuple(int(v) for v in rng.integers(0, 200, 2)), axis=(0, 1))
         canvas.add(

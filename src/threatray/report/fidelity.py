@@ -21,7 +21,7 @@ class Fidelity:
         scores: One row a score, with its interval, extractor and number of items.
         arms: KID by arm, closest first; for the plot.
         features: The features that the arms' KID was measured in; empty where not stated.
-        paired: One row a class: likeness to the true X-ray of the same object, of the translations and of each control.
+        paired: SSIM and PSNR, one row a class: likeness to the true X-ray of the same object, of the translations and of each control.
         control: The best control by SSIM, which the dots compare with; empty without pairs.
         dots: Class -> (that control's SSIM, translation's SSIM) of each object.
         notes: What the scoring had to say.
@@ -31,7 +31,7 @@ class Fidelity:
     scores: Table
     arms: tuple[Estimate, ...]
     features: str
-    paired: Table
+    paired: tuple[Table, ...]
     control: str
     dots: Mapping[str, tuple[tuple[float, float], ...]]
     notes: tuple[str, ...]
@@ -51,7 +51,7 @@ def build_fidelity(folder: RunFolder) -> Fidelity | None:
         scores=Table("Every score", _SCORE_COLUMNS, tuple(_score_row(one) for one in scores)),
         arms=arms,
         features=features,
-        paired=_paired_table(paired),
+        paired=(_paired_table(paired, "ssim", ""), _paired_table(paired, "psnr", " (dB)")),
         control=control,
         dots=_dots(paired, control),
         notes=tuple(str(note) for note in found.get("notes") or []),
@@ -110,17 +110,15 @@ def _overlap(one: Estimate, other: Estimate) -> bool:
     return one.low <= other.high and other.low <= one.high
 
 
-def _paired_table(paired: Paired) -> Table:
-    measured = [(measure, unit, arm) for measure, unit in (("ssim", ""), ("psnr", " (dB)")) for arm in paired.arms(measure)]
+def _paired_table(paired: Paired, measure: str, unit: str) -> Table:
+    arms = paired.arms(measure)
     rows = tuple(
-        (label(name), count(len(mine)), *(figure(mean_of(mine, measure, arm)) for measure, _, arm in measured))
+        (label(name), count(len(mine)), *(figure(mean_of(mine, measure, arm)) for arm in arms))
         for name, mine in [*paired.by_class().items(), ("all", paired.rows)]
-        if mine
+        if mine and arms
     )
-    titles = (Column(f"{measure.upper()}, {arm}{unit}") for measure, unit, arm in measured)
-    return Table(
-        "Likeness to the true X-ray of the same object (means)", (Column("Class", numeric=False), Column("Objects"), *titles), rows
-    )
+    columns = (Column("Class", numeric=False), Column("Objects"), *(Column(arm) for arm in arms))
+    return Table(f"{measure.upper()}{unit} to the true X-ray of the same object, means", columns, rows)
 
 
 def _dots(paired: Paired, control: str) -> dict[str, tuple[tuple[float, float], ...]]:

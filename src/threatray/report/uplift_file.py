@@ -162,7 +162,8 @@ def _difference(entry: Mapping[str, Any], measures: Mapping[str, Measure]) -> Di
 
 
 def _per_seed(entry: Mapping[str, Any]) -> tuple[float, ...]:
-    return tuple(number for one in (entry.get("per_seed") or {}).values() if (number := _number(one)) is not None)
+    values = entry.get("per_seed") or []
+    return tuple(number for one in (values.values() if isinstance(values, Mapping) else values) if (number := _number(one)) is not None)
 
 
 def _number(value: Any) -> float | None:

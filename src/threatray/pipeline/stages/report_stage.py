@@ -9,9 +9,11 @@ from typing import Final
 from threatray.core.manifest import MANIFEST_NAME, RunManifest
 from threatray.errors import DataError
 from threatray.pipeline.stage import Outcome, Run, run_stage
+from threatray.report.hero import write_hero_strip
 from threatray.report.write import write_report
 
 REPORT_FILE: Final = "index.html"
+STRIP_FILE: Final = "strip.png"
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class ReportConfig:
 
 
 def report(folder: Path, out: Path, run: Run) -> RunManifest:
-    """Write ``index.html`` from the stages found in a run folder.
+    """Write ``index.html`` and ``strip.png`` (photo to composite) from the stages found in a run folder.
 
     Raises:
         DataError: The folder holds no finished stage.
@@ -31,6 +33,8 @@ def report(folder: Path, out: Path, run: Run) -> RunManifest:
 
     def body(work: Path) -> Outcome:
         write_report(folder, work / REPORT_FILE)
+        if "translate" in stages:
+            write_hero_strip(folder, work / STRIP_FILE)
         return Outcome({"stages": sorted(stages)})
 
     return run_stage("report", ReportConfig(), stages, out, run, body)

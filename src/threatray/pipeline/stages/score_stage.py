@@ -31,7 +31,7 @@ from threatray.photos.library import read_crops
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.train_stage import CHECKPOINT
 from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED
-from threatray.tip.library import SignatureLibrary
+from threatray.tip.library import SignatureLibrary, write_index, write_signature
 
 SCORE_FILE: Final = "score.json"
 TRANSLATED: Final = "translated"
@@ -40,6 +40,8 @@ PHOTO: Final = "photo as it is"
 INVERTED: Final = "photo, grey inverted"
 FILL: Final = "mean fill of the silhouette"
 _CONTROLS: Final = (PHOTO, INVERTED, FILL)
+_SHOWN: Final = {INVERTED: "controls/inverted", FILL: "controls/mean_fill"}
+"""Controls that the report shows beside the translations."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def score(
                 by_arm[name] = measured.as_json()
                 scores += [measured, fid(*features, extractor=encoder.name, name=f"FID({name}, {against})")]
                 update(place + 1, len(arms))
+        for name, folder in _SHOWN.items():
+            write_index(work / folder, [write_signature(work / folder, signature) for signature in arms[name]])
         paired = _paired(arms, truths)
         scores += _paired_scores(paired, run.seed)
         write_json(

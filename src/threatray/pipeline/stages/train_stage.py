@@ -14,8 +14,8 @@ from threatray.errors import DataError
 from threatray.photos.crop import ObjectCrop
 from threatray.photos.library import read_crops
 from threatray.pipeline.interrupts import asked_to_stop
-from threatray.pipeline.rendering import on_screen
 from threatray.pipeline.stage import Outcome, Run, plain, run_stage
+from threatray.report.pictures import colour_view
 from threatray.synthesis.config import TrainConfig
 from threatray.tip.library import SignatureLibrary
 
@@ -127,5 +127,5 @@ def _write_grid(path: Path, samples: Any, config: TrainConfig, channels: tuple[s
 
     photos = np.round((samples.batch.real_a.numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
     made = config.encoding.decode(samples.fake_b).numpy().astype(np.float32)
-    screens = [on_screen(XrayImage(values, Quantity.TRANSMISSION, channels)) for values in made]
+    screens = [colour_view(XrayImage(values, Quantity.TRANSMISSION, channels)) for values in made]
     write_png(path, np.concatenate([np.concatenate(list(photos), axis=1), np.concatenate(screens, axis=1)], axis=0))

@@ -1,0 +1,46 @@
+"""Work over many items: order, resume, one or two processes alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from threatray.pipeline.workers import run_jobs
+
+
+def scaled(factor: int, item: int) -> int:
+    if item < 0:
+        raise ValueError(f"item {item}")
+    return factor * item
+
+
+def quiet(done: int, total: int) -> None: ...
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_keep_the_order_of_the_items(workers: int) -> None:
+    assert run_jobs(scaled, 3, [5, 1, 4], workers=workers, update=quiet) == [15, 3, 12]
+
+
+def test_progress_ends_at_the_total() -> None:
+    seen: list[tuple[int, int]] = []
+    run_jobs(scaled, 3, [1, 2], workers=1, update=lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_a_killed_run_goes_on_after_its_last_finished_item(tmp_path: Path) -> None:
+    ledger = tmp_path / ".items.ledger"
+    with pytest.raises(ValueError, match="item -1"):
+        run_jobs(scaled, 3, [1, 2, -1, 4], workers=1, update=quiet, ledger=ledger)
+    assert [json.loads(line) for line in ledger.read_text().splitlines()] == [3, 6]
+    # Items that are in the ledger are not done again: other values would show.
+    assert run_jobs(scaled, 100, [1, 2, 3, 4], workers=1, update=quiet, ledger=ledger) == [3, 6, 300, 400]
+
+
+def test_a_line_that_the_kill_cut_off_is_done_again(tmp_path: Path) -> None:
+    ledger = tmp_path / ".items.ledger"
+    ledger.write_text("3\n6\n3")
+    assert run_jobs(scaled, 3, [1, 2, 3], workers=1, update=quiet, ledger=ledger) == [3, 6, 9]
+    assert ledger.read_text() == "3\n6\n9\n"

@@ -45,6 +45,14 @@ def test_every_place_lies_inside_the_bag(seed, enlarge):
         assert bag[spot.y : spot.y + threat.shape[0], spot.x : spot.x + threat.shape[1]][threat].all()
 
 
+def test_a_tight_fit_in_a_large_bag_stays_inside():
+    bag = np.zeros((1000, 1000), bool)
+    bag[40:940, 50:950] = True
+    spots = place(bag, np.ones((897, 897), bool), np.random.default_rng(0), candidates=40)
+    assert spots
+    assert all(50 <= spot.x <= 53 and 40 <= spot.y <= 43 for spot in spots)
+
+
 def test_spread_reaches_every_place_evenly():
     bag = np.zeros((10, 14), bool)
     bag[2:8, 3:11] = True

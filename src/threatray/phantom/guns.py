@@ -262,7 +262,9 @@ def revolver(rng: np.random.Generator) -> SolidObject:
     drum, drum_length, bore = drawn["cylinder_radius"], drawn["cylinder_length"], 0.45
     barrel_length, barrel_radius = drawn["barrel_length"], drawn["barrel_radius"]
     axis = drum * 0.62  # the bore lies over the drum's own axis, in line with its top chamber
-    window = outline([(-0.1, -drum - 0.05), (drum_length + 0.1, -drum - 0.05), (drum_length + 0.1, drum + 0.05), (-0.1, drum + 0.05)])
+    # The drum is a little larger than its window: it displaces the frame and no light passes between them.
+    low, high = (0.05, -drum + 0.05), (drum_length - 0.05, drum - 0.05)
+    window = outline([low, (high[0], low[1]), high, (low[0], high[1])])
     strap = (
         outline(
             [

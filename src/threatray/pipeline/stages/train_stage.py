@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,7 +89,7 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
     return run_stage("train", config, {"photos": photos, "signatures": signatures}, out, run, body)
 
 
-def _shared_classes(crops: list[ObjectCrop], real: list[Signature]) -> tuple[str, ...]:
+def _shared_classes(crops: Sequence[ObjectCrop], real: Sequence[Signature]) -> tuple[str, ...]:
     have_photos, have_signatures = {crop.class_name for crop in crops}, {signature.class_name for signature in real}
     for name in sorted(have_photos ^ have_signatures):
         present, absent = ("photos", "signatures") if name in have_photos else ("signatures", "photos")

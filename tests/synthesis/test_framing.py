@@ -42,6 +42,17 @@ def test_keeps_the_aspect_ratio_and_the_margin():
     assert (canvas[:, -3:] == 0).all()
 
 
+def test_stretching_gives_thin_things_more_rows_but_no_more_than_twice():
+    thin, broad = np.zeros((50, 90), bool), np.zeros((50, 90), bool)
+    thin[10:18, 5:85], broad[0:50, 5:85] = True, True
+    rows = {}
+    for name, mask in (("thin", thin), ("broad", broad)):
+        for pose in (Pose.UPRIGHT, Pose.STRETCHED):
+            rows[name, pose] = (on_canvas(mask, 64, pose) > 0.5).any(axis=1).sum()
+    assert rows["thin", Pose.STRETCHED] == pytest.approx(2 * rows["thin", Pose.UPRIGHT], abs=1)
+    assert rows["broad", Pose.STRETCHED] == pytest.approx(64 * 0.88, abs=1)
+
+
 def test_averages_by_area_so_that_fine_stripes_become_grey():
     mask = np.ones((128, 128), bool)
     stripes = np.zeros((128, 128, 1), np.float32)
@@ -51,10 +62,10 @@ def test_averages_by_area_so_that_fine_stripes_become_grey():
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.integers(0, 3), st.booleans(), st.floats(0.2, 0.8))
-def test_there_and_back_gives_a_flat_value_everywhere_inside_the_mask(turn, flip, value):
+@given(st.integers(0, 3), st.booleans(), st.floats(0.2, 0.8), st.sampled_from(list(Pose)))
+def test_there_and_back_gives_a_flat_value_everywhere_inside_the_mask(turn, flip, value, pose):
     mask = hammer(turn, flip)
-    frame = Frame.of(mask, 24)
+    frame = Frame.of(mask, 24, pose=pose)
     weight = frame.to_canvas(mask[..., None].astype(np.float32), fill=0.0)[..., 0]
     back = frame.from_canvas(np.full((2, 24, 24), value, np.float32), weight, mask.shape)
     assert back.shape == (2, *mask.shape)

@@ -52,6 +52,8 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: expected UTF-8 JSON, got a byte that is not UTF-8 at offset {error.start}.") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg}).") from None
+    except ValueError as error:  # a whole number with thousands of digits
+        raise DataError(f"{path}: not valid JSON ({error}).") from None
     except RecursionError:
         raise DataError(f"{path}: JSON nested too deeply to be an annotation file.") from None
 

@@ -73,15 +73,14 @@ def decode_mask(segmentation: object, height: int, width: int) -> BoolArray:
         >>> decode_mask({"size": [2, 3], "counts": [2, 3, 1]}, 2, 3).astype(int).tolist()
         [[0, 1, 1], [0, 1, 0]]
     """
-    if isinstance(segmentation, Mapping):
-        runs = _runs(segmentation, height, width)
-        values = np.arange(len(runs)) % 2 == 1
-        return np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T)
-    from pycocotools import mask as coco_mask
+    if not isinstance(segmentation, Mapping):
+        from pycocotools import mask as coco_mask
 
-    polygons = _polygons(segmentation, height, width)
-    decoded = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)))
-    return np.asarray(decoded, np.bool_)
+        filled = coco_mask.merge(coco_mask.frPyObjects(_polygons(segmentation, height, width), height, width))
+        segmentation = {"size": [height, width], "counts": filled["counts"].decode("ascii")}
+    runs = _runs(segmentation, height, width)
+    values = np.arange(len(runs)) % 2 == 1
+    return np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T)
 
 
 def _runs(segmentation: Mapping[Any, Any], height: int, width: int) -> NDArray[np.int64]:

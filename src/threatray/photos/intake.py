@@ -178,7 +178,8 @@ def drop_near_duplicates(
 
     Args:
         crops: In the order of preference.
-        most_difference: Mean absolute difference of 32x32 thumbnails where either shows the object, of full scale, up to which two are copies.
+        most_difference: Mean absolute difference of 32x32 thumbnails where either shows the object, of full scale, up to which
+            two are copies.
 
     Returns:
         The kept crops in their order, and the dropped ones, each with the crop it repeats.

@@ -59,6 +59,10 @@ _DEMOS: Final = {
     ),
     DemoSize.SMOKE: _Demo(
         phantom=PhantomConfig(
+            image_height=150,
+            image_width=200,
+            pitch_cm=0.27,
+            photo_size=96,
             labelled={"gun": 7, "knife": 5},
             benign=6,
             validation_threat_per_class=2,

@@ -51,7 +51,8 @@ def photo_tensor(pixels: NDArray[Any], mask: BoolArray, size: int, *, pose: Pose
 def signature_tensor(signature: Signature, size: int, *, encoding: Encoding | None = None, pose: Pose = Pose.UPRIGHT) -> FloatArray:
     """A signature on a square canvas of air.
 
-    The canvas is averaged in *transmission*, as a scanner with larger pixels would do, and encoded afterwards.
+    Pixels are encoded first and averaged afterwards, so that an edge pixel is exactly the covered share of the object and the rest of air,
+    which is how generators put objects on air. Averaging transmissions instead would teach them a bright rim around dense things.
 
     Args:
         signature: Any channels.
@@ -63,9 +64,8 @@ def signature_tensor(signature: Signature, size: int, *, encoding: Encoding | No
         (C + 1, size, size) float32: encoded transmission in [-1, 1], exactly 1 (air) where the object is not, then the covered share.
     """
     frame = Frame.of(signature.mask, size, pose=pose)
-    tensor = _on_canvas(signature.image.values.transpose(1, 2, 0), signature.mask, frame)
-    tensor[:-1] = (encoding or Encoding()).encode(tensor[:-1])
-    return tensor
+    encoded = (encoding or Encoding()).encode(signature.image.values)
+    return _on_canvas(encoded.transpose(1, 2, 0), signature.mask, frame)
 
 
 def _on_canvas(values: FloatArray, mask: BoolArray, frame: Frame) -> FloatArray:

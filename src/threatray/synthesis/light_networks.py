@@ -43,7 +43,8 @@ def _with_position(x: torch.Tensor) -> torch.Tensor:
 def _contrasts(channels: int) -> torch.Tensor:
     """Rows: the mean of the channels, then their orthonormal differences, enlarged.
 
-    Channels of one image are nearly equal, and what tells materials apart is the small rest; as it comes, a network takes minutes to see it.
+    Channels of one image are nearly equal, and what tells materials apart is the small rest: as it comes, a network takes minutes to
+    see it.
     """
     rows = [torch.full((channels,), 1.0 / channels)]
     for place in range(1, channels):

@@ -106,9 +106,7 @@ class _Reader:
             item = _named(image, f"image number {place + 1}")
             try:
                 if _key(image) is not None and named[_key(image)] > 1:
-                    raise DataError(
-                        f"the image id {_key(image)!r} is used {named[_key(image)]} times, so its annotations cannot be told apart"
-                    )
+                    raise DataError(f"the image id {_key(image)!r} is used more than once, so its annotations cannot be told apart")
                 entry = self._image(image)
                 if entry.id in taken:
                     raise DataError(f"another image is called {entry.id!r} already")

@@ -151,7 +151,7 @@ class _Reader:
             return locate(PurePosixPath(name), [self.layout.images], self.root)
         if not filename:
             raise DataError(
-                f"its image {path.stem}.jpg (or .png, ...) is missing from {self.layout.images.name}/, and no <filename> is given"
+                f"its image {path.stem}.jpg (or .png, ...) is missing from {self.layout.images.name}/, and it has no <filename>"
             )
         return locate(relative_name(filename), [self.layout.images], self.root)
 

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from threatray.core import Annotations, Provenance
+from threatray.core.image_file import write_png
+from threatray.datasets.dataset import Entry
+from threatray.datasets.formats import read_dataset
+from threatray.datasets.formats.voc import write_voc_annotation
+from threatray.errors import DataError
+
+XML = "<annotation><filename>{filename}</filename><size><width>31</width><height>37</height></size>{objects}</annotation>"
+OBJECT = "<object><name>{name}</name><bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox></object>"
+SOUND = OBJECT.format(1, 2, 3, 4, name="Gun")
+
+
+def test_a_renumbered_image_is_found_by_its_stem_and_keeps_its_original_id_as_group(voc: Callable[..., Path]) -> None:
+    dataset = read_dataset(voc())
+    (entry,) = dataset.entries
+    assert (dataset.format_name, dataset.classes, entry.id, entry.group) == ("voc", ("Knife",), "0000", "P00004")
+    np.testing.assert_array_equal(entry.boxes, np.array([[2.25, 3.5, 12.125, 20.75]], np.float32))
+
+
+def test_the_filename_is_used_where_no_image_has_the_stem(voc: Callable[..., Path]) -> None:
+    root = voc({"note.xml": XML.format(filename="P7.png", objects=SOUND)})
+    write_png(root / "images/P7.png", np.zeros((37, 31, 3), np.uint8))
+    assert [entry.id for entry in read_dataset(root).entries] == ["0000", "P7"]
+
+
+@pytest.mark.parametrize("base", ["", "VOC2007", "VOCdevkit/VOC2012"])
+def test_the_devkit_layouts_are_found(tmp_path: Path, base: str) -> None:
+    write_png(tmp_path / base / "JPEGImages/a.png", np.zeros((37, 31, 3), np.uint8))
+    (tmp_path / base / "Annotations").mkdir()
+    (tmp_path / base / "Annotations/a.xml").write_text(XML.format(filename="a.png", objects=SOUND))
+    assert [entry.id for entry in read_dataset(tmp_path).entries] == ["a"]
+
+
+def test_xml_beside_its_image_is_found(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.zeros((37, 31, 3), np.uint8))
+    (tmp_path / "a.xml").write_text(XML.format(filename="a.png", objects=SOUND))
+    assert read_dataset(tmp_path).entries[0].labels == ("Gun",)
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;">]>' + XML.format(filename="&c;", objects=SOUND)
+FILE_ENTITY = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + XML.format(filename="&b;", objects=SOUND)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (BOMB, "declares entities or a DTD"),
+        (FILE_ENTITY, "declares entities or a DTD"),
+        ("<annotation>", "is not valid XML"),
+        ("", "is not valid XML"),
+        ("<html/>", "expected the element <annotation>"),
+        (XML.format(filename="gone.jpg", objects=SOUND), "gone.jpg is missing"),
+        (XML.format(filename="", objects=SOUND), "it has no <filename>"),
+        (XML.format(filename="../../etc/passwd", objects=SOUND), r"leads out of the dataset with '\.\.'"),
+        (XML.format(filename="/etc/passwd", objects=SOUND), "is absolute"),
+        (XML.format(filename="0000.png", objects=SOUND), "another annotation describes 0000.png"),
+    ],
+)
+def test_a_broken_annotation_is_set_aside(voc: Callable[..., Path], text: str, reason: str) -> None:
+    root = voc({"z.xml": text})
+    dataset = read_dataset(root)
+    assert [entry.id for entry in dataset.entries] == ["0000"]
+    assert [one.item for one in dataset.set_aside] == ["z.xml"]
+    assert re.search(reason, dataset.set_aside[0].reason), dataset.set_aside
+    with pytest.raises(DataError, match=reason):
+        read_dataset(root, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("thing", "reason"),
+    [
+        (OBJECT.format(5, 5, 5, 9, name="Gun"), "has no area"),
+        (OBJECT.format("nan", 5, 6, 9, name="Gun"), "not four finite numbers"),
+        (OBJECT.format(35, 5, 40, 9, name="Gun"), "lies outside the 31x37 image"),
+        (OBJECT.format("", 5, 6, 9, name="Gun"), "Gun: <xmin> must be a number, got ''"),
+        (OBJECT.format(1, 5, 6, 9, name=""), "has no <name>"),
+    ],
+)
+def test_an_image_that_lost_its_only_box_does_not_pass_for_benign(voc: Callable[..., Path], thing: str, reason: str) -> None:
+    root = voc({"a.xml": XML.format(filename="a.png", objects=thing)})
+    write_png(root / "images/a.png", np.zeros((37, 31, 3), np.uint8))
+    dataset = read_dataset(root)
+    assert [entry.id for entry in dataset.entries] == ["0000"]
+    assert [one.item for one in dataset.set_aside] == ["a.xml, object 1", "a.xml"]
+    assert reason in dataset.set_aside[0].reason
+
+
+def test_an_annotation_of_another_size_is_set_aside(voc: Callable[..., Path]) -> None:
+    root = voc({"a.xml": XML.format(filename="a.png", objects=SOUND)})
+    write_png(root / "images/a.png", np.zeros((31, 37, 3), np.uint8))
+    assert "31x37 pixels, but a.png has 37x31" in read_dataset(root).set_aside[0].reason
+
+
+def test_unread_images_and_neighbour_folders_are_noted(voc: Callable[..., Path]) -> None:
+    root = voc()
+    write_png(root / "images/extra.png", np.zeros((37, 31, 3), np.uint8))
+    write_png(root / "negatives/n.png", np.zeros((37, 31, 3), np.uint8))
+    first, second = read_dataset(root).notes
+    assert first.startswith("1 image(s) in images/ have no usable annotation")
+    assert second.startswith("negatives/ holds 1 images that were not read")
+
+
+def test_reading_gives_back_what_was_written(tmp_path: Path) -> None:
+    write_png(tmp_path / "JPEGImages/a.png", np.zeros((37, 31, 3), np.uint8))
+    boxes = np.add(np.random.default_rng(5).uniform(0, 15, (3, 4)), [0, 0, 15, 20]).astype(np.float32)
+    things = Annotations(boxes, ("gun", "a & b", "<script>"))
+    entry = Entry(id="a", image_path=Path("a"), width=31, height=37, things=things, group="P 1", provenance=Provenance("s", "l"))
+    write_voc_annotation(tmp_path / "Annotations/a.xml", entry, "a.png")
+    (read,) = read_dataset(tmp_path).entries
+    np.testing.assert_array_equal(read.boxes, boxes)
+    assert (read.labels, read.group, read.provenance) == (things.labels, "P 1", Provenance("s", "l"))

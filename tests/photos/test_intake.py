@@ -115,7 +115,10 @@ def test_unusable_photos_are_rejected_with_their_reason(tmp_path: Path) -> None:
     write_png(tmp_path / "tiny.png", picture(tiny))
     assert "covers 0.2% of the photo" in rejected(tmp_path / "tiny.png")
     assert "pixels long, under 150" in rejected(tmp_path / "a.png", IntakeRules(least_side=150))
-    assert "under 1.00" in rejected(tmp_path / "a.png", IntakeRules(least_quality=1.0))
+    write_png(tmp_path / "wrong.png", np.roll(mask, 55, axis=1).astype(np.uint8) * 255)
+    assert "under 0.95: ground and object" in rejected(
+        tmp_path / "a.png", IntakeRules(least_quality=0.95), mask_path=tmp_path / "wrong.png"
+    )
     write_png(tmp_path / "full.png", np.full(mask.shape, 255, np.uint8))
     assert "covers 100.0% of the photo" in rejected(tmp_path / "a.png", mask_path=tmp_path / "full.png")
     write_png(tmp_path / "other.png", np.zeros((5, 5), np.uint8))
@@ -126,7 +129,7 @@ def test_unusable_photos_are_rejected_with_their_reason(tmp_path: Path) -> None:
 
 def test_an_outline_on_all_four_sides_is_rejected(tmp_path: Path) -> None:
     cross = np.zeros((120, 160), bool)
-    cross[50:70] = cross[:, 70:90] = True
+    cross[55:65] = cross[:, 75:85] = True
     write_png(tmp_path / "a.png", picture(cross))
     assert "all four sides" in rejected(tmp_path / "a.png", IntakeRules(least_quality=0))
 

@@ -10,7 +10,7 @@ import torch
 from threatray.errors import ConfigError, DataError
 from threatray.uplift.arms import STANDARD_ARMS, Pool
 from threatray.uplift.average_precision import IOU_50, Matches
-from threatray.uplift.detector import FasterRcnnConfig
+from threatray.uplift.config import FasterRcnnConfig
 from threatray.uplift.experiment import run_job
 from threatray.uplift.images import MemoryPool
 from threatray.uplift.sampling import BatchStream

@@ -216,5 +216,5 @@ def test_summing_up_needs_no_torch() -> None:
     import subprocess
     import sys
 
-    code = "import sys, threatray.uplift.summary, threatray.uplift.experiment; print('torch' in sys.modules)"
+    code = "import sys, threatray.uplift.summary, threatray.uplift.experiment, threatray.uplift.config; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -6,8 +6,8 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import cv2
 import numpy as np
@@ -23,91 +23,11 @@ from torchvision.ops import MultiScaleRoIAlign
 from threatray.core import derive, stream
 from threatray.errors import ConfigError, DataError
 from threatray.uplift.backbone import TinyPyramid
+from threatray.uplift.config import FasterRcnnConfig
 from threatray.uplift.images import ImagePool, TrainingImage
 from threatray.uplift.predictions import Detections
 from threatray.uplift.protocol import Batches, OnStep
 from threatray.uplift.windows import RandomWindow
-
-
-@dataclass(frozen=True)
-class FasterRcnnConfig:
-    """A Faster R-CNN of about 1.3 million weights, trained from scratch; the defaults take some 90 seconds of one CPU core.
-
-    Args:
-        steps: Optimiser steps.
-        batch_size: Pictures a step.
-        image_size: Short side in pixels that pictures are brought to.
-        window: Side in pixels (at ``image_size``) of the square cut out of each picture for training; 0 trains on whole pictures.
-        learning_rate: Peak of a schedule that warms up, then falls by a cosine to nothing.
-        warmup_share: Share of the steps spent warming up.
-        weight_decay: AdamW's.
-        clip_norm: Largest norm of a gradient.
-        ema_decay: Decay of the running mean of the weights that predicts; 0 predicts with the last weights.
-        stage_channels: Width of the backbone's five stages.
-        stage_depths: Convolutions in each of them.
-        pyramid_channels: Width of the feature pyramid.
-        anchor_sizes: Anchor sides in pixels (at ``image_size``) at strides 8, 16 and 32; as many at each.
-        anchor_ratios: Height / width of the anchors.
-        proposals_trained: Anchors and proposals sampled a picture for the two losses.
-        score_floor: Detections below this are not kept; the operating point can lie no lower.
-        detections_kept: At most this many a picture.
-
-    Raises:
-        ConfigError: A value that makes no sense.
-
-    Example:
-        >>> FasterRcnnConfig(steps=100).image_size
-        160
-        >>> FasterRcnnConfig(steps=0)
-        Traceback (most recent call last):
-        threatray.errors.ConfigError: detector: steps must be above 0, got 0.
-    """
-
-    steps: int = 900
-    batch_size: int = 4
-    image_size: int = 160
-    window: int = 128
-    learning_rate: float = 1e-3
-    warmup_share: float = 0.1
-    weight_decay: float = 1e-3
-    clip_norm: float = 5.0
-    ema_decay: float = 0.97
-    stage_channels: tuple[int, int, int, int, int] = (24, 48, 96, 128, 192)
-    stage_depths: tuple[int, int, int, int, int] = (1, 1, 2, 2, 1)
-    pyramid_channels: int = 64
-    anchor_sizes: tuple[tuple[float, ...], ...] = ((24.0, 34.0), (48.0, 68.0), (96.0, 140.0))
-    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
-    proposals_trained: int = 64
-    score_floor: float = 0.01
-    detections_kept: int = 30
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "learning_rate", "clip_norm", "pyramid_channels", "proposals_trained", "detections_kept"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"detector: {name} must be above 0, got {getattr(self, name)}.")
-        if self.image_size < 64:
-            raise ConfigError(f"detector: image_size must be at least 64 pixels, got {self.image_size}.")
-        if self.window and self.window < 48:
-            raise ConfigError(f"detector: window must be 0 or at least 48 pixels, got {self.window}.")
-        for name in ("warmup_share", "ema_decay", "score_floor"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"detector: {name} must lie in [0, 1), got {getattr(self, name)}.")
-        if self.weight_decay < 0:
-            raise ConfigError(f"detector: weight_decay must not be negative, got {self.weight_decay}.")
-        if len(self.stage_channels) != 5 or len(self.stage_depths) != 5 or min(*self.stage_channels, *self.stage_depths) < 1:
-            raise ConfigError(
-                f"detector: stage_channels and stage_depths must be five numbers each, got {self.stage_channels}, {self.stage_depths}."
-            )
-        if len(self.anchor_sizes) != 3 or len({len(sizes) for sizes in self.anchor_sizes}) != 1 or not self.anchor_sizes[0]:
-            raise ConfigError(f"detector: anchor_sizes must be three lists of equal length, one a pyramid level, got {self.anchor_sizes}.")
-
-    def build(self, classes: tuple[str, ...], seed: int) -> TinyFasterRcnn:
-        """A fresh, untrained detector; equal seeds give equal weights."""
-        return TinyFasterRcnn(self, classes, seed)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {"detector": "faster_rcnn_tiny"} | asdict(self)
 
 
 @contextmanager

@@ -175,8 +175,8 @@ def interval(per_seed: Figures, resampled: Figures, groups: int, confidence: flo
     of freedom. One seed alone gives an interval for that one training, which says nothing on other seeds.
 
     Note:
-        On simulated nulls the 95 % interval holds 0 in 94 to 98 % of repeats with five seeds; with two seeds that differ much among
-        themselves it can fall to about 90 %.
+        On simulated nulls the 95 % interval holds 0 in 92 to 98.5 % of repeats with five seeds, by what varies; with two seeds that
+        differ much among themselves it can fall to about 90 %.
 
     Args:
         per_seed: (seeds,) figure, or paired difference, of each seed on the set as it is.

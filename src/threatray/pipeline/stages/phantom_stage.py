@@ -6,12 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-from threatray.core.files import write_json
+from threatray.core.files import write_text
 from threatray.core.image_file import write_jpeg
 from threatray.core.manifest import RunManifest
 from threatray.datasets.formats.coco import image_record, write_annotations, write_images
-from threatray.phantom.dataset import Job, JobKind, PhantomConfig, render_photo, render_scan
+from threatray.phantom.dataset import PROVENANCE, Job, JobKind, PhantomConfig, render_photo, render_scan
 from threatray.phantom.dataset import plan as plan_jobs
+from threatray.photos.photo_file import SOURCES_NAME
 from threatray.pipeline.stage import Outcome, Run, plain, run_stage
 from threatray.pipeline.workers import run_jobs
 from threatray.tip.library import LibraryEntry, write_index, write_signature
@@ -36,8 +37,8 @@ def phantom(config: PhantomConfig, out: Path, run: Run) -> RunManifest:
         for kind, folder in FOLDERS.items():
             write_annotations(work / folder, classes, [entry["record"] for entry in done if entry["kind"] == kind.value])
         write_index(work / TRUTH, [LibraryEntry.from_json(entry["truth"], "ledger") for entry in done if "truth" in entry])
-        sources = [{"class": entry["class_name"], "file": f"{entry['id']}.jpg"} for entry in done if "truth" in entry]
-        write_json(work / PHOTOS / "made_by_the_phantom.json", sources)
+        rows = [(entry["class_name"], f"{entry['id']}.jpg", PROVENANCE.source, PROVENANCE.licence) for entry in done if "truth" in entry]
+        write_text(work / PHOTOS / SOURCES_NAME, "".join(",".join(row) + "\n" for row in [("class", "file", "source", "licence"), *rows]))
         counts = Counter(f"{job.kind.value}{f' {job.class_name}' if job.class_name else ''}" for job in jobs)
         return Outcome({"pictures": dict(sorted(counts.items()))})
 

@@ -142,3 +142,9 @@ def test_a_manifest_holds_no_clock_and_no_path(tmp_path: Path) -> None:
     first, second = ((tmp_path / name / "out" / "manifest.json").read_bytes() for name in ("one", "two"))
     assert first == second
     assert str(tmp_path) not in json.dumps(json.loads(first))
+
+
+def test_another_seed_is_other_work(tmp_path: Path) -> None:
+    run_stage("bake", Oven(), {}, tmp_path / "out", RUN, bake)
+    with pytest.raises(ConfigError, match=r"seed: 3 -> 4"):
+        run_stage("bake", Oven(), {}, tmp_path / "out", Run(seed=4, progress=RUN.progress, workers=1), bake)

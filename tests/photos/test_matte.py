@@ -108,6 +108,14 @@ def test_the_ground_is_a_surface() -> None:
     assert ground.distance(darker).mean() < ground.distance(brighter).mean()
 
 
+def test_a_third_of_the_border_under_an_object_does_not_tilt_the_ground() -> None:
+    y, x = np.mgrid[:90, :120]
+    lab = np.stack([70 + 0.05 * x - 0.04 * y, 0 * x, 5 + 0 * x], axis=2).astype(np.float32)
+    covered = lab.copy()
+    covered[:, 85:, 0] -= 40
+    np.testing.assert_allclose(fit_background(covered, border_of(90, 120)).colour, lab, atol=3)
+
+
 def test_white_is_white_in_lab() -> None:
     np.testing.assert_allclose(to_lab(np.full((1, 1, 3), 255, np.uint8))[0, 0], [100, 0, 0], atol=0.1)
 

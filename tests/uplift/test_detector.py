@@ -70,7 +70,6 @@ def test_it_learns_to_find_and_name_things(make_pool: MakePool) -> None:
     found = Matches.of(result.test, CLASSES, IOU_50).average_precision(np.arange(40), np.ones((1, 40)))
     assert found.mean() > 0.7
     assert result.losses[-1] < result.losses[3]
-    assert result.cpu_seconds > 0
 
 
 def test_boxes_are_in_the_pictures_own_pixels_whatever_the_detector_works_at(make_picture: Callable[..., Any]) -> None:

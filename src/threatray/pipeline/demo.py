@@ -55,7 +55,7 @@ _DEMOS: Final = {
         translate=TranslateConfig(),
         plan=PlanConfig(Strategy.EQUALISE, max_signature_reuse=6),
         score=ScoreConfig(),
-        uplift=UpliftConfig(arms=("real_only", "synthesis"), seeds=2, detector=FasterRcnnConfig(steps=240)),
+        uplift=UpliftConfig(arms=("real_only", "synthesis"), seeds=2, detector=FasterRcnnConfig(steps=900)),
     ),
     DemoSize.SMOKE: _Demo(
         phantom=PhantomConfig(
@@ -81,7 +81,9 @@ _DEMOS: Final = {
         ),
         plan=PlanConfig(Strategy.PRESERVE, multiple=0.5),
         score=ScoreConfig(encoder_steps=8, subsets=4),
-        uplift=UpliftConfig(arms=("real_only", "synthesis"), seeds=1, detector=FasterRcnnConfig(steps=4, image_size=96, batch_size=2)),
+        uplift=UpliftConfig(
+            arms=("real_only", "synthesis"), seeds=1, detector=FasterRcnnConfig(steps=4, image_size=96, window=64, batch_size=2)
+        ),
     ),
 }
 

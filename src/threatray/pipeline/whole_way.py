@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from threatray.core.files import read_json
 from threatray.core.manifest import RunManifest
 from threatray.pipeline.project import Project
 from threatray.pipeline.stage import Run
@@ -23,7 +21,7 @@ from threatray.pipeline.stages.signatures_stage import signatures
 from threatray.pipeline.stages.split_stage import split
 from threatray.pipeline.stages.train_stage import train
 from threatray.pipeline.stages.translate_stage import ACCEPTED, translate
-from threatray.pipeline.stages.uplift_stage import UPLIFT_FILE, uplift
+from threatray.pipeline.stages.uplift_stage import uplift
 from threatray.uplift.arms import STANDARD_ARMS, Pool
 
 TIMINGS = "timings.jsonl"
@@ -107,12 +105,8 @@ def run_project(project: Project, out: Path, run: Run, *, before: tuple[RunManif
     )
     step(lambda: uplift(project.uplift, taxonomy, datasets, folder["split"], composites, folder["uplift"], run))
     step(lambda: report(out, folder["report"], run))
-    return Finished(folder["report"] / REPORT_FILE, tuple(step.done), _verdicts(folder["uplift"]))
+    verdicts = next(made.summary["verdicts"] for made in step.done if made.stage == "uplift")
+    return Finished(folder["report"] / REPORT_FILE, tuple(step.done), tuple(verdicts))
 
 
 _STAGES = ("inspect", "split", "photos", "signatures", "train", "translate", "score", "uplift", "report")
-
-
-def _verdicts(folder: Path) -> tuple[str, ...]:
-    written: dict[str, Any] = read_json(folder / UPLIFT_FILE)
-    return tuple(str(each["sentence"]) for each in written.get("differences", []) if "sentence" in each)

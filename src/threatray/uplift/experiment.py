@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -59,7 +58,6 @@ def run_job(
             raise DataError(f"uplift: the {name} set is empty.")
     config = detector_config
     batches = BatchStream(arm, train_pools, config.steps, config.batch_size, seed, transformation or ConventionalTransformation())
-    started = time.process_time()
     detector = config.build(classes, seed)
     losses: list[float] = []
 
@@ -81,7 +79,6 @@ def run_job(
         losses=tuple(
             round(float(part.mean()), 5) for part in np.array_split(np.array(losses), min(_STRETCHES, max(1, len(losses)))) if part.size
         ),
-        cpu_seconds=round(time.process_time() - started, 2),
         validation=judged[0],
         test=judged[1],
     )

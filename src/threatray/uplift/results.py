@@ -26,7 +26,6 @@ class JobResult:
         batch_size: Pictures in each.
         shown: Pool -> pictures shown from it, repeats counted.
         losses: Mean loss of each of at most 20 stretches of the training.
-        cpu_seconds: Processor time of training and prediction.
         validation: Predictions that operating points are chosen on.
         test: Predictions that the figures are made of.
     """
@@ -39,7 +38,6 @@ class JobResult:
     batch_size: int
     shown: Mapping[str, int]
     losses: tuple[float, ...]
-    cpu_seconds: float
     validation: tuple[Judged, ...]
     test: tuple[Judged, ...]
 
@@ -60,7 +58,6 @@ class JobResult:
             "batch_size": self.batch_size,
             "shown": dict(self.shown),
             "losses": list(self.losses),
-            "cpu_seconds": self.cpu_seconds,
             "validation": [one.as_json() for one in self.validation],
             "test": [one.as_json() for one in self.test],
         }
@@ -86,7 +83,6 @@ class JobResult:
                 int(data["batch_size"]),
                 {str(pool): int(count) for pool, count in data["shown"].items()},
                 tuple(float(loss) for loss in data["losses"]),
-                float(data["cpu_seconds"]),
                 tuple(Judged.from_json(one) for one in data["validation"]),
                 tuple(Judged.from_json(one) for one in data["test"]),
             )

@@ -107,33 +107,13 @@ class UpliftSummary:
         return next(one for one in self.differences if (one.arm, one.measure, one.baseline) == (arm, measure, baseline))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, for JSON: the file ``uplift.json`` that the report reads. What cannot be told is None.
+        """The fields as plain values, for JSON: the file ``uplift.json`` that the report reads. What cannot be told is None."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
 
-        ``differences`` holds the overall measures against the baseline; those of single classes and against other arms stand apart.
-        """
-        arms: dict[str, dict[str, Any]] = {}
-        for one in self.figures:
-            arm = arms.setdefault(one.arm, {"arm": one.arm, "seeds": list(one.per_seed), "measures": {}, "ap50_per_class": {}})
-            figure = {"value": one.mean, "low": one.low, "high": one.high, "per_seed": list(one.per_seed.values())}
-            arm["ap50_per_class" if _of_class(one.measure) else "measures"][one.measure.removeprefix(CLASS_PREFIX)] = figure
-        differences: dict[str, list[dict[str, Any]]] = {"differences": [], "differences_per_class": [], "comparisons": []}
-        for gap in self.differences:
-            entry = asdict(gap) | {"seeds": list(gap.per_seed), "per_seed": list(gap.per_seed.values())}
-            home = "comparisons" if gap.baseline != self.baseline else "differences_per_class" if _of_class(gap.measure) else "differences"
-            differences[home].append(entry)
-        whole = {
-            "baseline": self.baseline,
-            "seeds": sorted({seed for one in self.figures for seed in one.per_seed}),
-            "measures": [asdict(measure) for measure in self.measures],
-            "arms": list(arms.values()),
-            **differences,
-            "pictures": self.pictures,
-            "budget": self.budget,
-            "settings": asdict(self.settings),
-            "missing": self.missing,
-            "notes": [*self.notes, *self.missing],
-        }
-        return {name: _plain(value) for name, value in whole.items()}
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """A sentence for each overall measure against the baseline, the most telling first."""
+        return tuple(one.sentence for one in self.differences if one.baseline == self.baseline and not _of_class(one.measure))
 
 
 def summarise(

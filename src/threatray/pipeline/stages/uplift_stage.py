@@ -98,10 +98,8 @@ def uplift(
         with run.progress.task("uplift", "detector") as update:
             lines = run_jobs(_run_one, shared, jobs, workers=run.workers, update=update, ledger=work / RESULTS)
         summary = summarise([JobResult.from_json(line) for line in lines])
-        written = summary.as_json()
-        write_json(work / UPLIFT_FILE, written)
-        verdicts = [each["sentence"] for each in written["differences"]]
-        return Outcome({"arms": list(config.arms), "seeds": config.seeds, "verdicts": verdicts})
+        write_json(work / UPLIFT_FILE, summary.as_json())
+        return Outcome({"arms": list(config.arms), "seeds": config.seeds, "verdicts": list(summary.verdicts)})
 
     inputs = {
         "split": split,

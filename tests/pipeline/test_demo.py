@@ -97,7 +97,8 @@ def test_another_seed_into_the_same_folder_is_refused_with_the_difference(undist
 
 def test_an_interrupted_training_exits_130_and_goes_on(undisturbed: Path, tmp_path: Path) -> None:
     words = [
-        sys.executable, "-m", "threatray", "train", "--photos", str(undisturbed / "photos"), "--signatures", str(undisturbed / "signatures"),
+        sys.executable, "-m", "threatray", "train",
+        "--photos", str(undisturbed / "photos"), "--signatures", str(undisturbed / "signatures"),
         "--out", str(tmp_path / "training"), "--steps", "100000", "--size", "32", "--batch-size", "2",
     ]  # fmt: skip
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

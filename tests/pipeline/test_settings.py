@@ -65,3 +65,14 @@ def test_every_kind_of_value_is_read() -> None:
 def test_a_wrong_table_is_named_with_place_expectation_and_value(table: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         from_table(Outer, table, "p.toml")
+
+
+@dataclass(frozen=True)
+class House:
+    """Its oven's default differs from an oven's own."""
+
+    inner: Inner = Inner(rate=0.9)
+
+
+def test_an_empty_table_changes_nothing() -> None:
+    assert from_table(House, {"inner": {}}, "p.toml") == House()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def quiet(done: int, total: int) -> None: ...
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_keep_the_order_of_the_items(workers: int) -> None:
-    assert run_jobs(scaled, 3, [5, 1, 4], workers=workers, update=quiet) == [15, 3, 12]
+    assert run_jobs(operator.mul, 3, [5, 1, 4], workers=workers, update=quiet) == [15, 3, 12]
 
 
 def test_progress_ends_at_the_total() -> None:

@@ -40,7 +40,7 @@ class PlanConfig:
     strategy: Strategy = Strategy.PRESERVE
     total: int | None = None
     multiple: float | None = None
-    targets: Mapping[str, int] = field(default_factory=dict)
+    targets: dict[str, int] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     max_composite_share: float = 1.0
     made_share: float | None = None

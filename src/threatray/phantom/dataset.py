@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -65,7 +64,7 @@ class PhantomConfig:
     image_height: int = 300
     image_width: int = 400
     pitch_cm: float = 0.13
-    labelled: Mapping[str, int] = field(default_factory=lambda: dict(_LONG_TAIL))
+    labelled: dict[str, int] = field(default_factory=lambda: dict(_LONG_TAIL))
     benign: int = 200
     validation_threat_per_class: int = 6
     validation_benign: int = 40

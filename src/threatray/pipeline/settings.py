@@ -6,7 +6,7 @@ import difflib
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,11 @@ def from_table(kind: type[T], table: Mapping[str, Any], where: str) -> T:
         Traceback (most recent call last):
         threatray.errors.ConfigError: oven.toml: unknown key 'heta'; did you mean 'heat'? Keys: heat.
     """
+    return _build(kind, None, table, where)
+
+
+def _build(kind: type[T], base: T | None, table: Mapping[str, Any], where: str) -> T:
+    """``base``, if there is one, gives the values of the keys that the table leaves out."""
     hints = typing.get_type_hints(kind)
     known = [field.name for field in fields(kind) if field.init]  # type: ignore[arg-type]
     for key in table:
@@ -43,13 +48,23 @@ def from_table(kind: type[T], table: Mapping[str, Any], where: str) -> T:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
             hint = f"; did you mean '{near[0]}'?" if near else "."
             raise ConfigError(f"{where}: unknown key '{key}'{hint} Keys: {', '.join(known)}.")
+    given: dict[str, Any] = {}
     for field in fields(kind):  # type: ignore[arg-type]
-        if field.init and field.name not in table and field.default is MISSING and field.default_factory is MISSING:
+        default = _default(field) if base is None else getattr(base, field.name)
+        if field.name in table:
+            given[field.name] = _value(hints[field.name], table[field.name], f"{where}, {field.name}", default)
+        elif field.init and default is MISSING:
             raise ConfigError(f"{where}: the key '{field.name}' is missing.")
-    return kind(**{key: _value(hints[key], value, f"{where}, {key}") for key, value in table.items()})
+        elif field.init:
+            given[field.name] = default
+    return kind(**given)
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
+def _default(field: Field[Any]) -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
+
+
+def _value(kind: Any, value: Any, where: str, default: Any = None) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         return _value(arguments[0], value, where)
@@ -64,7 +79,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, Mapping):
             raise _wrong(where, "a table", value)
-        return from_table(kind, value, where)
+        return _build(kind, default if isinstance(default, kind) else None, value, where)
     if isinstance(kind, type) and issubclass(kind, Enum):
         choices = [member.value for member in kind]
         if value not in choices:

@@ -125,6 +125,7 @@ class TrainConfig:
         ema_decay: Of the averaged ``gen_ab`` that translates.
         encoding: How transmissions are written.
         pose: How objects lie on the canvas.
+        start_from_means: Let light generators begin at each class's mean look instead of at grey.
         checkpoint_every: Steps between checkpoints; the last step always saves.
         sample_every: Steps between sample grids; 0 for none.
         threads: Threads of torch. Their number can change the last bit, so it belongs to the configuration.
@@ -150,7 +151,8 @@ class TrainConfig:
     pool_size: int = 50
     ema_decay: float = 0.995
     encoding: Encoding = field(default_factory=Encoding)
-    pose: Pose = Pose.UPRIGHT
+    pose: Pose = Pose.STRETCHED
+    start_from_means: bool = True
     checkpoint_every: int = 200
     sample_every: int = 0
     threads: int = 1

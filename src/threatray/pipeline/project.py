@@ -141,7 +141,7 @@ aliases = { Gun = "gun", Knife = "knife", handgun = "gun" }
 [train]
 # preset = "tiny"           # tiny, base, paper
 # size = 64                 # side of the canvas in pixels
-# steps = 2000
+# steps = 1200
 # threads = 1               # part of the settings: their number can change the last bit
 
 [plan]

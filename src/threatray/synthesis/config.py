@@ -43,8 +43,8 @@ class Weights:
     """Weights of the objective's terms.
 
     Args:
-        lambda_cycle_a: Of photo -> X-ray -> photo.
-        lambda_cycle_b: Of X-ray -> photo -> X-ray.
+        lambda_cycle_a: Of photo -> X-ray -> photo. The paper's 10 asks the X-ray to carry the photo's colours, so that brightness is copied.
+        lambda_cycle_b: Of X-ray -> photo -> X-ray; 10 in the paper.
         lambda_identity: Of the identity terms, relative to the cycle terms as published; 0 leaves them out. They exist only where both
             domains have the same channels.
         adversarial: The GAN loss.
@@ -52,8 +52,8 @@ class Weights:
             construction and drown the rest. False is as published.
     """
 
-    lambda_cycle_a: float = 10.0
-    lambda_cycle_b: float = 10.0
+    lambda_cycle_a: float = 0.5
+    lambda_cycle_b: float = 2.0
     lambda_identity: float = 0.0
     adversarial: Adversarial = Adversarial.LSGAN
     covered_patches: bool = True
@@ -73,7 +73,8 @@ class AugmentConfig:
     """How much a training object is changed.
 
     Args:
-        flip: Probability of each mirroring, left-right and top-bottom.
+        flip: Probability of each mirroring, left-right and top-bottom. Leave it at 0 where ``pose`` lays objects upright, so that parts
+            keep their place; set it to 0.5 otherwise.
         quarter_turns: Turn by a random multiple of 90 degrees.
         angle_degrees: Largest extra turn to either side.
         scale: Largest relative change of size.
@@ -85,15 +86,15 @@ class AugmentConfig:
         density: Largest change of a signature's thickness, as ln of the factor on its attenuation.
     """
 
-    flip: float = 0.5
+    flip: float = 0.0
     quarter_turns: bool = False
-    angle_degrees: float = 12.0
+    angle_degrees: float = 6.0
     scale: float = 0.08
     shift: float = 0.03
-    brightness: float = 0.3
-    contrast: float = 0.25
+    brightness: float = 0.4
+    contrast: float = 0.4
     tint: float = 0.1
-    invert: float = 0.0
+    invert: float = 0.5
     density: float = 0.05
 
     def __post_init__(self) -> None:
@@ -125,7 +126,6 @@ class TrainConfig:
         ema_decay: Of the averaged ``gen_ab`` that translates.
         encoding: How transmissions are written.
         pose: How objects lie on the canvas.
-        start_from_means: Let light generators begin at each class's mean look instead of at grey.
         checkpoint_every: Steps between checkpoints; the last step always saves.
         sample_every: Steps between sample grids; 0 for none.
         threads: Threads of torch. Their number can change the last bit, so it belongs to the configuration.
@@ -142,9 +142,9 @@ class TrainConfig:
     preset: Preset = Preset.TINY
     size: int = 64
     steps: int = 1200
-    batch_size: int = 8
+    batch_size: int = 6
     lr_generators: float = 5e-4
-    lr_discriminators: float = 5e-4
+    lr_discriminators: float = 1e-3
     constant_share: float = 0.5
     weights: Weights = field(default_factory=Weights)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -152,7 +152,6 @@ class TrainConfig:
     ema_decay: float = 0.995
     encoding: Encoding = field(default_factory=Encoding)
     pose: Pose = Pose.STRETCHED
-    start_from_means: bool = True
     checkpoint_every: int = 200
     sample_every: int = 0
     threads: int = 1
@@ -173,6 +172,33 @@ class TrainConfig:
             raise ConfigError(f"train: constant_share must lie in [0, 1], got {self.constant_share}.")
         if not 0.0 <= self.ema_decay < 1.0:
             raise ConfigError(f"train: ema_decay must lie in [0, 1), got {self.ema_decay}.")
+
+    @classmethod
+    def published(cls, *, size: int = 256, steps: int = 200_000, pose: Pose = Pose.AS_IS) -> Self:
+        """The paper's networks, rates, weights and augmentation, for comparison; masks and classes are still known.
+
+        Source:
+            Zhu et al. 2017, section 4 and appendix 7.1.
+
+        Example:
+            >>> config = TrainConfig.published()
+            >>> config.batch_size, config.lr_generators, config.weights.lambda_cycle_a
+            (1, 0.0002, 10.0)
+        """
+        return cls(
+            preset=Preset.PAPER if size >= 256 else Preset.PAPER_6,
+            size=size,
+            steps=steps,
+            batch_size=1,
+            lr_generators=2e-4,
+            lr_discriminators=2e-4,
+            weights=Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, covered_patches=False),
+            augment=AugmentConfig(
+                flip=0.5, angle_degrees=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0, tint=0.0, invert=0.0, density=0.0
+            ),
+            encoding=Encoding(1.0),
+            pose=pose,
+        )
 
     def learning_rate_factor(self, step: int) -> float:
         """The factor on both learning rates at a step: 1, then linearly to 0.

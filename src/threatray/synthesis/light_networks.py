@@ -14,8 +14,6 @@ from torch.nn import functional
 
 CONTRAST_GAIN: Final = 5.0
 DETAIL_GAIN: Final = 3.0
-MEAN_GRID: Final = 16
-MOST_MEAN: Final = 0.95
 
 
 class _Block(nn.Module):
@@ -81,7 +79,7 @@ class _Folded(nn.Module):
 
 
 class LightGenerator(nn.Module):
-    """Fold the canvas to half and quarter side, think there, unfold with one skip at half side; add the class's mean, if one was set.
+    """Fold the canvas to half and quarter side, think there, unfold with one skip at half side.
 
     Args:
         inputs: Input channels with the mask.
@@ -108,15 +106,6 @@ class LightGenerator(nn.Module):
         self.up = nn.Conv2d(width, 4 * stem, 1)
         self.merge = nn.Conv2d(2 * stem, stem, 3, padding=1)
         self.out = nn.Conv2d(stem, 4 * outputs, 3, padding=1)
-        self.register_buffer("mean_maps", torch.zeros(classes, outputs, MEAN_GRID, MEAN_GRID))
-
-    def start_from(self, mean_maps: torch.Tensor) -> None:
-        """Let the output be these class means plus what is learned, inside the tanh.
-
-        Args:
-            mean_maps: (classes, outputs, ``MEAN_GRID``, ``MEAN_GRID``) in [-1, 1], see ``class_mean_maps``.
-        """
-        self.get_buffer("mean_maps").copy_(torch.atanh(mean_maps.clamp(-MOST_MEAN, MOST_MEAN)))
 
     def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """(N, inputs, S, S) and (N,) classes to (N, outputs, S, S) in [-1, 1]; S a multiple of 4."""
@@ -126,8 +115,7 @@ class LightGenerator(nn.Module):
             coarse = block(coarse, class_index)
         risen = functional.pixel_shuffle(self.up(functional.leaky_relu(coarse, 0.2)), 2)
         merged = functional.leaky_relu(self.merge(torch.cat([risen, fine], 1)), 0.2)
-        start = functional.interpolate(self.get_buffer("mean_maps")[class_index], x.shape[2:], mode="bilinear", align_corners=False)
-        return torch.tanh(functional.pixel_shuffle(self.out(merged), 2) + start)
+        return torch.tanh(functional.pixel_shuffle(self.out(merged), 2))
 
 
 class LightDiscriminator(nn.Module):
@@ -173,35 +161,6 @@ class LightDiscriminator(nn.Module):
         return [patch, whole]
 
 
-def class_mean_maps(tensors: torch.Tensor, class_index: torch.Tensor, classes: int, *, placed: bool) -> torch.Tensor:
-    """What an object of each class looks like on average, coarsely.
-
-    Starting a generator here, instead of at grey, spares it the way on which brightness is the easiest thing to copy.
-
-    Args:
-        tensors: (N, C + 1, S, S), the mask last, S a multiple of ``MEAN_GRID``.
-        class_index: (N,) int64.
-        classes: How many; a class without objects gets the mean of all.
-        placed: A mean for each cell of the canvas; False gives one for the whole object, where poses differ.
-
-    Returns:
-        (classes, C, ``MEAN_GRID``, ``MEAN_GRID``) in [-1, 1]; cells that no object of the class covers hold its overall mean.
-    """
-    image, mask = tensors[:, :-1], tensors[:, -1:]
-    weighted = functional.adaptive_avg_pool2d((image - 1.0 + mask), MEAN_GRID)  # share * object, as edges are share * object + (1 - share)
-    share = functional.adaptive_avg_pool2d(mask, MEAN_GRID)
-    maps = []
-    for index in range(classes):
-        of_class = class_index == index
-        if not bool(of_class.any()):
-            of_class = torch.ones_like(of_class)
-        total, weight = weighted[of_class].sum(0), share[of_class].sum(0)
-        overall = (total.sum((1, 2)) / weight.sum().clamp(min=1e-6))[:, None, None].expand_as(total)
-        few = 0.05 * of_class.sum()  # a cell is trusted as far as it is covered
-        maps.append((total + few * overall) / (weight + few) if placed else overall)
-    return torch.stack(maps).clamp(-1.0, 1.0)
-
-
 def init_light(module: nn.Module, generator: torch.Generator) -> None:
     """Variance-keeping weights; the last layer of every residual branch at a tenth, embeddings small."""
     for part in module.modules():
@@ -214,6 +173,6 @@ def init_light(module: nn.Module, generator: torch.Generator) -> None:
         if isinstance(part, _Block):
             part.second.weight.data.mul_(0.1)
         elif isinstance(part, LightGenerator):
-            part.out.weight.data.mul_(0.05)
+            part.out.weight.data.mul_(0.2)
             for layer in (part.up, part.out):  # equal weights for the four pixels of a fold: no checkerboard to unlearn
                 layer.weight.data = layer.weight.data[::4].repeat_interleave(4, dim=0)

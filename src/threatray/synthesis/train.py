@@ -17,10 +17,7 @@ from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.synthesis.checkpoint import load_checkpoint, save_checkpoint
 from threatray.synthesis.config import TrainConfig
 from threatray.synthesis.domain import DomainSet
-from threatray.synthesis.framing import Pose
 from threatray.synthesis.image_pool import ImagePool
-from threatray.synthesis.light_networks import LightGenerator, class_mean_maps
-from threatray.synthesis.networks import MaskedGenerator
 from threatray.synthesis.presets import build_nets
 from threatray.synthesis.sampling import PairSampler
 from threatray.synthesis.step import Batch, Optimisers, Pools, StepLosses, train_step
@@ -129,8 +126,6 @@ class CycleGan:
         self._check(domain_a, domain_b)
         if checkpoint is not None and checkpoint.is_file():
             self._restore(load_checkpoint(checkpoint), checkpoint)
-        if self.step == 0:
-            self._start_from_means(domain_a, domain_b)
         sampler = PairSampler(domain_a, domain_b, self.config.batch_size, self.config.augment, stream(self.seed, "sampler"))
         sampler.restore(self._sampler_state)
         began, waited, losses, last_saved = time.perf_counter(), 0.0, None, self.step
@@ -211,15 +206,6 @@ class CycleGan:
         self._pool_rng.bit_generator.state = json.loads(state["pool_rng"])
         self._sampler_state = state["sampler"]
         self.step = state["step"]
-
-    def _start_from_means(self, domain_a: DomainSet, domain_b: DomainSet) -> None:
-        """Light generators begin at their class's mean; a map of it where objects lie alike on the canvas, else one value."""
-        augment = self.config.augment
-        placed = self.config.pose is not Pose.AS_IS and augment.flip == 0.0 and not augment.quarter_turns
-        for net, domain in ((self.nets.gen_ab, domain_b), (self.ema, domain_b), (self.nets.gen_ba, domain_a)):
-            core = net.core if isinstance(net, MaskedGenerator) else None
-            if self.config.start_from_means and isinstance(core, LightGenerator):
-                core.start_from(class_mean_maps(domain.tensors, domain.class_index, len(self.class_names), placed=placed))
 
     def _advance(self, batch: Batch) -> StepLosses:
         factor = self.config.learning_rate_factor(self.step)

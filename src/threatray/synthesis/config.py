@@ -43,7 +43,7 @@ class Weights:
     """Weights of the objective's terms.
 
     Args:
-        lambda_cycle_a: Of photo -> X-ray -> photo. The paper's 10 asks the X-ray to carry the photo's colours, so that brightness is copied.
+        lambda_cycle_a: Of photo -> X-ray -> photo. The paper's 10 makes the X-ray carry the photo's colours: brightness is copied.
         lambda_cycle_b: Of X-ray -> photo -> X-ray; 10 in the paper.
         lambda_identity: Of the identity terms, relative to the cycle terms as published; 0 leaves them out. They exist only where both
             domains have the same channels.

@@ -140,3 +140,25 @@ def test_a_composite_replays_from_its_recorded_parameters(undisturbed: Path) -> 
         assert np.array_equal(np.rint(made.image.values[0].astype(np.float64) * 65535).astype(np.uint16), stored)
         screen = read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}.png")
         assert np.array_equal(np.rint(colour.values * np.float32(255)).astype(np.uint8).transpose(1, 2, 0), screen)
+
+
+def test_ctrl_c_in_the_middle_of_parallel_work_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(tmp_path / "demo"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    ledger = tmp_path / "demo" / ".phantom.partial" / ".pictures.ledger"
+    for _ in range(600):
+        if ledger.is_file() and ledger.stat().st_size > 0:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130, complaint
+    assert said == ""
+    assert "interrupted. What was finished is kept: run the same command again to go on." in complaint
+    assert "Traceback" not in complaint
+    assert not (tmp_path / "demo" / "phantom").exists()

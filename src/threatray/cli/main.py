@@ -42,6 +42,7 @@ def build_app() -> App:
         help="Photos of threats to X-ray signatures, projected into benign bags, and the proof of what it is worth.",
         version=__version__,
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,  # main says how to go on
     )
     for name, help_text in COMMANDS.items():
         app.command(f"threatray.cli.{name}_command:{name}", name=name, help=help_text)

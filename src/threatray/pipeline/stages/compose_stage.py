@@ -99,6 +99,13 @@ def compose(
 
 
 def _compose_one(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
+    try:
+        return _composed(shared, planned)
+    except DataError as error:  # a bag that cannot be read, or shows no air
+        return {"item": planned.id, "reason": str(error)}
+
+
+def _composed(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
     located = shared.bags[planned.bag_id]
     bag = shared.sources.load(located, shared.quantity)
     view = TransmissionView.of(replace(bag, group=f"{located.role.value}:{bag.group}"))  # so that no split can hide it

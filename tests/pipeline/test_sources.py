@@ -1,0 +1,99 @@
+"""Datasets under their roles, one taxonomy, and the parts of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from threatray.core import COLOUR, Annotations, Provenance, Quantity, Sample, XrayImage
+from threatray.core.files import write_json
+from threatray.datasets.formats.coco import image_record, write_annotations, write_images
+from threatray.errors import ConfigError, DataError
+from threatray.pipeline.progress import Progress
+from threatray.pipeline.sources import SPLIT_FILE, PartName, Role, Sources, Taxonomy, read_parts
+from threatray.pipeline.stage import Run
+from threatray.pipeline.stages.split_stage import SplitConfig, split
+from threatray.pipeline.views import TransmissionView
+
+RUN = Run(seed=1, progress=Progress(quiet=True), workers=1)
+
+
+def dataset(folder: Path, *labelled: tuple[str, ...]) -> Path:
+    """One scan of 37 rows and 31 columns for each tuple of labels, each its own group."""
+    records = []
+    for number, labels in enumerate(labelled):
+        pixels = np.random.default_rng([number, *folder.name.encode()]).random((3, 37, 31)).astype(np.float32)
+        pixels[:, [0, 1, 2, -3, -2, -1]] = 0.98  # air above and below
+        image = XrayImage(pixels, Quantity.PSEUDO_COLOUR, COLOUR)
+        boxes = np.array([[2, 3, 20, 30]] * len(labels), np.float32).reshape(-1, 4)
+        sample = Sample(f"{folder.name}-{number}", image, Annotations(boxes, labels), f"bag-{number}", Provenance("made", "CC0-1.0"))
+        records.append(image_record(sample, write_images(folder, sample.id, image, None)))
+    write_annotations(folder, sorted({label for labels in labelled for label in labels}), records)
+    return folder
+
+
+def test_labels_are_translated_and_those_that_do_not_count_are_dropped(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "scans", ("Gun", "Wrench"), ("Wrench",), ("gun",), ())
+    sources = Sources.open({Role.LABELLED: folder}, Taxonomy(("gun",), {"Gun": "gun"}))
+    located = sources.located(Role.LABELLED)
+    assert [one.entry.id for one in located] == ["scans-0", "scans-2", "scans-3"], "a scan with other threats only is not benign either"
+    sample = sources.load(located[0], Quantity.PSEUDO_COLOUR)
+    assert sample.annotations.labels == ("gun",)
+    assert len(sample.annotations.boxes) == 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "aliases", "message"),
+    [(("gun", "gun"), {}, "named twice"), (("gun",), {"blade": "knife"}, "'blade' stands for 'knife', which is not among the classes")],
+)
+def test_a_taxonomy_that_contradicts_itself(classes: tuple[str, ...], aliases: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Taxonomy(classes, aliases)
+
+
+def test_a_split_cuts_no_group_and_loses_no_image(tmp_path: Path) -> None:
+    paths = {
+        Role.LABELLED: dataset(tmp_path / "scans", *[("gun",), ("knife",)] * 10),
+        Role.BENIGN: dataset(tmp_path / "bags", *[()] * 12),
+    }
+    split(SplitConfig(near_duplicates=False), Taxonomy(), paths, tmp_path / "split", RUN)
+    sources = Sources.open(paths, Taxonomy())
+    parts = read_parts(tmp_path / "split", sources)
+    keys = [located.key for part in parts.values() for located in (*part.threats, *part.benign)]
+    assert sorted(keys) == sorted(located.key for role in paths for located in sources.located(role))
+    assert all(part.threats and part.benign for part in parts.values())
+
+
+def test_a_test_set_of_ones_own_is_used_whole_and_for_nothing_else(tmp_path: Path) -> None:
+    paths = {
+        Role.LABELLED: dataset(tmp_path / "scans", *[("gun",)] * 8),
+        Role.BENIGN: dataset(tmp_path / "bags", *[()] * 8),
+        Role.TEST: dataset(tmp_path / "test", ("gun",), ()),
+    }
+    split(SplitConfig(near_duplicates=False), Taxonomy(), paths, tmp_path / "split", RUN)
+    parts = read_parts(tmp_path / "split", Sources.open(paths, Taxonomy()))
+    assert [one.key for one in parts[PartName.TEST].threats] == ["test:test-0"]
+    assert [one.key for one in parts[PartName.TEST].benign] == ["test:test-1"]
+    assert not any(one.role is Role.TEST for name in (PartName.TRAIN, PartName.VALIDATION) for one in parts[name].threats)
+
+
+def test_a_split_of_other_datasets_is_refused(tmp_path: Path) -> None:
+    sources = Sources.open({Role.LABELLED: dataset(tmp_path / "scans", ("gun",))}, Taxonomy())
+    parts = {name.value: {"threats": ["labelled:gone"], "benign": []} for name in PartName}
+    write_json(tmp_path / "split" / SPLIT_FILE, {"parts": parts})
+    with pytest.raises(DataError, match="names 'labelled:gone', which is not in the datasets"):
+        read_parts(tmp_path / "split", sources)
+
+
+def test_a_colour_scan_keeps_its_pixels_bit_for_bit_where_nothing_was_projected(tmp_path: Path) -> None:
+    sources = Sources.open({Role.BENIGN: dataset(tmp_path / "bags", ())}, Taxonomy())
+    stored = sources.load(sources.located(Role.BENIGN)[0], Quantity.PSEUDO_COLOUR)
+    view = TransmissionView.of(stored)
+    changed = np.zeros(stored.image.size, bool)
+    changed[5:9, 5:9] = True
+    darker = XrayImage(view.sample.image.values * np.float32(0.5), Quantity.TRANSMISSION, COLOUR)
+    back = view.colour_of(darker, changed)
+    assert np.array_equal(back.values[:, ~changed], stored.image.values[:, ~changed])
+    assert (back.values[:, changed] < stored.image.values[:, changed]).all()

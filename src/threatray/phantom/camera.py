@@ -16,6 +16,8 @@ from threatray.phantom.raster import Frame, Surface, nearest_surface
 
 SUPERSAMPLING: Final = 3
 """Rays across one photo pixel; their mean is what softens edges."""
+_SEEN: Final = 14.0
+"""A difference in CIE Lab that an outline needs to be followed in noise and texture."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,39 @@ def photograph(thing: SolidObject, pose: Pose, frame: Frame, params: CameraParam
     linear = linear.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 3).mean(axis=(1, 3))
     coverage = covered.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING).mean(axis=(1, 3))
     return _develop(linear, params), np.asarray(coverage > 0.5)
+
+
+def outline_contrast(pixels: NDArray[np.uint8], mask: BoolArray) -> float:
+    """Share of an object's outline that the eye can follow: colours just inside and just outside differ by ``_SEEN`` in CIE Lab.
+
+    Args:
+        pixels: (H, W, 3) RGB uint8.
+        mask: (H, W), the object.
+
+    Returns:
+        In [0, 1]; 0 for an empty mask.
+
+    Example:
+        >>> photo = np.full((20, 20, 3), 250, np.uint8); photo[5:15, 5:15] = 40
+        >>> inside = np.zeros((20, 20), bool); inside[5:15, 5:15] = True
+        >>> outline_contrast(photo, inside), outline_contrast(np.full_like(photo, 90), inside)
+        (1.0, 0.0)
+    """
+    import cv2
+
+    lab = cv2.cvtColor(pixels.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
+    square = np.ones((3, 3), np.uint8)
+    solid = mask.astype(np.uint8)
+    outer = (cv2.dilate(solid, square, iterations=3) - cv2.dilate(solid, square)) > 0
+    weight = outer.astype(np.float32)
+    near = cv2.blur(weight, (7, 7))
+    around = cv2.blur(lab * weight[..., None], (7, 7)) / np.maximum(near, 1e-6)[..., None]
+    edge = (solid - cv2.erode(solid, square)) > 0
+    edge &= near > 0.05
+    if not edge.any():
+        return 0.0
+    difference = np.linalg.norm(lab - around, axis=2)[edge]
+    return float((difference > _SEEN).mean())
 
 
 def _shade(thing: SolidObject, vertices: NDArray[np.float64], surface: Surface, params: CameraParams) -> NDArray[np.float64]:

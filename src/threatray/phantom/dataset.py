@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from threatray.core import BoolArray, Origin, OriginKind, Provenance, Sample, Signature, XrayImage, derive, stream
 from threatray.errors import ConfigError
 from threatray.phantom.bags import object_thickness, pack_bag
-from threatray.phantom.camera import draw_camera, photograph
+from threatray.phantom.camera import draw_camera, outline_contrast, photograph
 from threatray.phantom.objects import THREATS, make
-from threatray.phantom.pose import draw_pose
+from threatray.phantom.parts import SolidObject
+from threatray.phantom.pose import Pose, draw_pose
 from threatray.phantom.raster import Frame
 from threatray.phantom.scanner import PhantomScanner
 
 PROVENANCE: Final = Provenance("threatray phantom", "CC0-1.0")
 _LONG_TAIL: Final = MappingProxyType({"gun": 80, "knife": 48, "scissors": 24, "wrench": 14, "pliers": 8, "hammer": 4})
 _LARGEST_THREAT_CM: Final = 36.0
+_CARELESS_SHARE: Final = 0.1
+_ATTEMPTS: Final = 8
+_LEAST_OUTLINE_CONTRAST: Final = 0.85
 
 
 class JobKind(StrEnum):
@@ -222,11 +226,21 @@ def render_photo(job: Job, config: PhantomConfig) -> PhantomPhoto:
     middle = (low + high)[:2] / 2 + rng.uniform(-0.02, 0.02, 2) * span
     half = config.photo_size * pitch / 2
     frame = Frame((config.photo_size, config.photo_size), pitch, (float(middle[0] - half), float(middle[1] + half)))
-    pixels, mask = photograph(thing, pose, frame, draw_camera(rng))
+    pixels, mask = _legible_photo(thing, pose, frame, job.seed)
     thickness, covered = object_thickness(thing, pose, frame)
     origin = Origin(OriginKind.RENDERED, job.id, job.individual, provenance=PROVENANCE)
     truth = Signature(job.id, _only(_scanner().ideal(thickness), covered), covered, job.class_name, origin)
     return PhantomPhoto(job.id, job.class_name, job.individual, pixels, mask, truth)
+
+
+def _legible_photo(thing: SolidObject, pose: Pose, frame: Frame, seed: int) -> tuple[NDArray[np.uint8], BoolArray]:
+    """As people take photos: if the ground hides the outline, they try another one; now and then they do not care."""
+    careless = stream(seed, "care").random() < _CARELESS_SHARE
+    for attempt in range(_ATTEMPTS):
+        pixels, mask = photograph(thing, pose, frame, draw_camera(stream(seed, "camera", attempt)))
+        if careless or outline_contrast(pixels, mask) >= _LEAST_OUTLINE_CONTRAST:
+            break
+    return pixels, mask
 
 
 def _only(image: XrayImage, mask: BoolArray) -> XrayImage:

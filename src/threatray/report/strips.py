@@ -11,7 +11,7 @@ import numpy as np
 from threatray.core.image import DUAL_ENERGY, XrayImage
 from threatray.report.crops import Crops
 from threatray.report.folder import RunFolder
-from threatray.report.paired import Paired, value_of
+from threatray.report.paired import OURS, Paired, value_of
 from threatray.report.pictures import Picture, channel_view, colour_view, embed
 from threatray.report.tables import evenly, figure_text
 from threatray.tip.library import SignatureLibrary
@@ -112,7 +112,11 @@ def _views(title: str, image: XrayImage, alt: str) -> dict[str, Picture]:
 
 
 def _note(paired: Paired, item: str) -> str:
+    """The object's own likeness and that of its best control; all of them are in the table of fidelity."""
     row = paired.of(item)
-    found = [(arm, value_of(row, "ssim", arm)) for arm in paired.arms("ssim")]
-    parts = [f"{arm} {figure_text(value)}" for arm, value in found if value is not None]
-    return "SSIM to the truth: " + "; ".join(parts) if parts else ""
+    found = {arm: value for arm in paired.arms("ssim") if (value := value_of(row, "ssim", arm)) is not None}
+    if OURS not in found:
+        return ""
+    controls = [value for arm, value in found.items() if arm != OURS]
+    best = f", best control {figure_text(max(controls))}" if controls else ""
+    return f"SSIM {figure_text(found[OURS])}{best}"

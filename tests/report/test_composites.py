@@ -47,3 +47,9 @@ def test_a_composite_whose_picture_is_gone_is_left_out(own_run: Path) -> None:
     found = build_composites(RunFolder(own_run))
     assert found is not None
     assert len(found.shown) == 5
+
+
+def test_refusals_are_counted_by_their_kind(run_folder: Path) -> None:
+    found = build_composites(RunFolder(run_folder))
+    assert found is not None
+    assert [[cell.text for cell in row] for row in found.refused.rows] == [["larger than the bag", "1"]]

@@ -15,7 +15,7 @@ def demo(*, out: Path = Path("demo"), size: DemoSize = DemoSize.FULL, common: Co
 
     Args:
         out: The run folder.
-        size: ``full`` takes about 11 minutes on two cores; ``smoke`` shows in about one that everything works, and no more than that.
+        size: ``full`` takes about 10 minutes on two cores; ``smoke`` shows in about one that everything works, and no more than that.
     """
     run = common.run()
     out.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,8 @@ def build_composites(folder: RunFolder) -> Composites | None:
         (entry for entry in coco.get("images") or [] if by_image.get(entry.get("id"))), key=lambda entry: str(entry.get("file_name"))
     )
     shown = [boxed for entry in _spread(images, by_image) if (boxed := _boxed(folder, entry, by_image[entry.get("id")], names, classes))]
-    refused = Counter(str(one.get("reason") or "no reason given").partition(":")[0] for one in folder.records("compose/refused.json", "refused"))
+    reasons = (str(one.get("reason") or "no reason given") for one in folder.records("compose/refused.json", "refused"))
+    refused = Counter(reason.partition(":")[0] for reason in reasons)
     hold = "holds" if len(images) == 1 else "hold"
     lead = f"{plural(len(images), 'benign bag')} now {hold} {plural(sum(counts.values()), 'synthetic threat')}"
     lead += f"; {plural(sum(refused.values()), 'placement was', 'placements were')} refused." if refused else "; no placement was refused."

@@ -181,7 +181,7 @@ def _plan_and_compose(folder: Path, kept: dict[str, list[str]], rng: np.random.G
     categories = [{"id": place + 1, "name": name} for place, name in enumerate(kept)]
     write_json(folder / "compose" / "annotations.json", {"images": images, "annotations": annotations, "categories": categories})
     (folder / "compose" / "composites.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    write_json(folder / "compose" / "refused.json", [{"item": "bag_77", "reason": "larger than the bag: gun-3 in 6 ways of lying"}])
+    write_json(folder / "compose" / "refused.json", [{"item": "bag_77", "reason": "larger than the bag"}])
 
 
 def _train(folder: Path, rng: np.random.Generator, side: int) -> None:

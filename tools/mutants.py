@@ -1,6 +1,6 @@
 """Apply deliberate faults one at a time to a copy of the source; each must turn its named test red.
 
-The faults are in ``tests/mutants.toml``: name, file, the exact old text (which must occur once), the new text, and the
+The faults are in ``tests/mutants/``, a file a package: name, file, the exact old text (which must occur once), the new text, and the
 test that has to notice. Usage: ``python tools/mutants.py [NAME ...] [--jobs N]``.
 """
 
@@ -43,7 +43,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    mutants = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text())["mutant"]
+    files = sorted((ROOT / "tests" / "mutants").glob("*.toml"))
+    mutants = [mutant for file in files for mutant in tomllib.loads(file.read_text())["mutant"]]
     chosen = [mutant for mutant in mutants if not options.names or mutant["name"] in options.names]
     failures = 0
     with ThreadPoolExecutor(options.jobs) as pool:

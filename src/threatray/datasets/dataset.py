@@ -33,6 +33,10 @@ class Entry:
         group: The physical bag or object, which no split may cut.
         provenance: Source and licence.
         white_level: Count of empty air in the two energies.
+        part: The published part it belongs to (``train``, ``test``, ...); empty if none is published.
+        difficulty: The published level (``easy``, ``hidden``, ``OL2``, ...); empty if there is none.
+        view: Which of several views of one bag, e.g. ``side``; empty for a single view. Views of one bag share a group.
+        image_labels: Classes known to be somewhere in the image without a box. Such an image is not benign.
 
     Raises:
         DataError: No file at all, one energy without the other, an empty size, or a number of segmentations that differs.
@@ -54,6 +58,10 @@ class Entry:
     group: str
     provenance: Provenance = Provenance()
     white_level: int = WHITE_LEVEL
+    part: str = ""
+    difficulty: str = ""
+    view: str = ""
+    image_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.low_path is None) != (self.high_path is None):
@@ -76,6 +84,11 @@ class Entry:
     def boxes(self) -> FloatArray:
         """(N, 4) float32 xyxy in pixels."""
         return self.things.boxes
+
+    @property
+    def is_benign(self) -> bool:
+        """Whether nothing is known to be in it: neither a box nor a label of the whole image."""
+        return not self.labels and not self.image_labels
 
     @property
     def has_dual_energy(self) -> bool:

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "translate": "Translate photo crops to X-ray signatures and gate them.",
     "plan": "Decide how many composites of which class are needed.",
     "compose": "Project signatures into benign bags and write a labelled dataset.",
+    "control": "Make the control arm of composites: photos pasted instead of projected.",
     "score": "Measure how close translated signatures are to real ones.",
     "uplift": "Train detectors with and without the synthetic part and compare them.",
     "report": "Write the report of a run as one HTML file.",

@@ -19,6 +19,8 @@ def uplift(
     split: Path,
     composites: Path | None = None,
     reprojected: Path | None = None,
+    opaque: Path | None = None,
+    alpha: Path | None = None,
     out: Path = Path("uplift"),
     data: DataOptions = DataOptions(),
     config: Annotated[UpliftConfig, Parameter(name="*")] = UpliftConfig(),
@@ -30,9 +32,12 @@ def uplift(
         split: Folder of ``threatray split``.
         composites: Folder of ``threatray compose`` with translated signatures.
         reprojected: Folder of ``threatray compose`` with real signatures, for the control arm.
+        opaque: Folder of ``threatray control --arm opaque_paste``, for the control arm.
+        alpha: Folder of ``threatray control --arm alpha_blend``, for the control arm.
         out: Folder to make: results.jsonl, uplift.json.
         data: The datasets that were split.
         config: Arms, seeds, detector.
     """
-    pools = {pool: path for pool, path in ((Pool.TRANSLATED, composites), (Pool.REPROJECTED, reprojected)) if path is not None}
+    given = {Pool.TRANSLATED: composites, Pool.REPROJECTED: reprojected, Pool.OPAQUE: opaque, Pool.ALPHA: alpha}
+    pools = {pool: path for pool, path in given.items() if path is not None}
     return common.finish(out, uplift_stage(config, data.taxonomy, data.datasets, split, pools, out, common.run()))

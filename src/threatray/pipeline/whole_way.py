@@ -12,6 +12,7 @@ from threatray.core.manifest import RunManifest
 from threatray.pipeline.project import Project
 from threatray.pipeline.stage import Run
 from threatray.pipeline.stages.compose_stage import compose
+from threatray.pipeline.stages.control_stage import ControlConfig, control
 from threatray.pipeline.stages.inspect_stage import inspect
 from threatray.pipeline.stages.photos_stage import photos
 from threatray.pipeline.stages.plan_stage import plan
@@ -22,6 +23,7 @@ from threatray.pipeline.stages.split_stage import split
 from threatray.pipeline.stages.train_stage import train
 from threatray.pipeline.stages.translate_stage import ACCEPTED, translate
 from threatray.pipeline.stages.uplift_stage import uplift
+from threatray.tip.controls import ControlArm
 from threatray.uplift.arms import STANDARD_ARMS, Pool
 
 TIMINGS = "timings.jsonl"
@@ -80,17 +82,23 @@ def run_project(project: Project, out: Path, run: Run, *, before: tuple[RunManif
     step(lambda: signatures(project.signatures, taxonomy, datasets, folder["split"], folder["signatures"], run))
     step(lambda: train(project.train, folder["photos"], folder["signatures"], folder["train"], run))
     step(lambda: translate(project.translate, folder["photos"], folder["signatures"], folder["train"], folder["translate"], run))
+    wanted = {pool for name in project.uplift.arms for pool in STANDARD_ARMS[name].shares}
     composites: dict[Pool, Path] = {}
     for pool, library, suffix in (
         (Pool.TRANSLATED, folder["translate"] / ACCEPTED, ""),
         (Pool.REPROJECTED, folder["signatures"], "_reprojected"),
     ):
-        if suffix and not any(pool in STANDARD_ARMS[name].shares for name in project.uplift.arms):
+        if suffix and pool not in wanted:
             continue
         planned, composed = out / f"plan{suffix}", out / f"compose{suffix}"
         step(lambda: plan(project.plan, taxonomy, datasets, folder["split"], folder["signatures"], library, planned, run))  # noqa: B023
         step(lambda: compose(project.compose, taxonomy, datasets, planned, folder["signatures"], library, composed, run))  # noqa: B023
         composites[pool] = composed
+    made, library = composites[Pool.TRANSLATED], folder["translate"] / ACCEPTED
+    for pool, arm in ((Pool.OPAQUE, ControlArm.OPAQUE_PASTE), (Pool.ALPHA, ControlArm.ALPHA_BLEND)):
+        if pool in wanted:
+            pasted = composites[pool] = out / f"control_{arm.value}"
+            step(lambda: control(ControlConfig(arm), taxonomy, datasets, made, folder["photos"], library, pasted, run))  # noqa: B023
     step(
         lambda: score(
             project.score,

@@ -11,6 +11,8 @@ import pytest
 
 from threatray.errors import ConfigError
 from threatray.pipeline.settings import from_table
+from threatray.pipeline.stages.uplift_stage import UpliftConfig
+from threatray.uplift.arms import Arm, Pool
 
 
 class Mode(StrEnum):
@@ -76,3 +78,14 @@ class House:
 
 def test_an_empty_table_changes_nothing() -> None:
     assert from_table(House, {"inner": {}}, "p.toml") == House()
+
+
+def test_own_arms_come_out_of_a_project_file() -> None:
+    table = {"arms": ["real_only", "half"], "own_arms": [{"name": "half", "shares": {"benign": 0.5, "translated": 0.5}}]}
+    config = from_table(UpliftConfig, table, "project.toml, [uplift]")
+    assert config.known_arms["half"].shares == {Pool.BENIGN: 0.5, Pool.TRANSLATED: 0.5}
+    assert config.pools == {Pool.BENIGN, Pool.REAL, Pool.TRANSLATED}
+    with pytest.raises(ConfigError, match=r"own_arms\[0\], shares: expected one of .*'translated'.*, got 'transalted'"):
+        from_table(UpliftConfig, {"own_arms": [{"name": "half", "shares": {"transalted": 1.0}}]}, "project.toml, [uplift]")
+    with pytest.raises(ConfigError, match="own_arms names 'synthesis', which is taken"):
+        UpliftConfig(own_arms=(Arm("synthesis", {Pool.REAL: 1.0}),))

@@ -75,7 +75,7 @@ def _value(kind: Any, value: Any, where: str, default: Any = None) -> Any:
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise _wrong(where, "a table", value)
-        return {key: _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+        return {_value(arguments[0], key, where): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, Mapping):
             raise _wrong(where, "a table", value)

@@ -24,7 +24,7 @@ from threatray.pipeline.stages.train_stage import train
 from threatray.pipeline.stages.translate_stage import ACCEPTED, translate
 from threatray.pipeline.stages.uplift_stage import uplift
 from threatray.tip.controls import ControlArm
-from threatray.uplift.arms import STANDARD_ARMS, Pool
+from threatray.uplift.arms import Pool
 
 TIMINGS = "timings.jsonl"
 """Seconds of each stage as it was run here; beside the stages, as clock times have no place in what must be repeatable."""
@@ -82,13 +82,12 @@ def run_project(project: Project, out: Path, run: Run, *, before: tuple[RunManif
     step(lambda: signatures(project.signatures, taxonomy, datasets, folder["split"], folder["signatures"], run))
     step(lambda: train(project.train, folder["photos"], folder["signatures"], folder["train"], run))
     step(lambda: translate(project.translate, folder["photos"], folder["signatures"], folder["train"], folder["translate"], run))
-    wanted = {pool for name in project.uplift.arms for pool in STANDARD_ARMS[name].shares}
     composites: dict[Pool, Path] = {}
     for pool, library, suffix in (
         (Pool.TRANSLATED, folder["translate"] / ACCEPTED, ""),
         (Pool.REPROJECTED, folder["signatures"], "_reprojected"),
     ):
-        if suffix and pool not in wanted:
+        if suffix and pool not in project.uplift.pools:
             continue
         planned, composed = out / f"plan{suffix}", out / f"compose{suffix}"
         step(lambda: plan(project.plan, taxonomy, datasets, folder["split"], folder["signatures"], library, planned, run))  # noqa: B023
@@ -96,7 +95,7 @@ def run_project(project: Project, out: Path, run: Run, *, before: tuple[RunManif
         composites[pool] = composed
     made, library = composites[Pool.TRANSLATED], folder["translate"] / ACCEPTED
     for pool, arm in ((Pool.OPAQUE, ControlArm.OPAQUE_PASTE), (Pool.ALPHA, ControlArm.ALPHA_BLEND)):
-        if pool in wanted:
+        if pool in project.uplift.pools:
             pasted = composites[pool] = out / f"control_{arm.value}"
             step(lambda: control(ControlConfig(arm), taxonomy, datasets, made, folder["photos"], library, pasted, run))  # noqa: B023
     step(

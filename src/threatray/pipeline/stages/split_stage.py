@@ -8,6 +8,7 @@ from pathlib import Path
 
 from threatray.core.files import write_json
 from threatray.core.manifest import RunManifest, SetAside
+from threatray.datasets.few import few_threats
 from threatray.datasets.split import split_by_group
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.sources import SPLIT_FILE, PartName, Role, Sources, Taxonomy
@@ -22,6 +23,8 @@ class SplitConfig:
         validation_share: Share of the scans (by group) kept to choose operating points on.
         test_share: Share kept untouched to the end.
         near_duplicates: Put images that look nearly the same into one group.
+        most_train_threats: Train on no more than this many threats of each class, as if no more had been collected; 0 for all. Subsets
+            of one seed are nested. Scans left over are in no part.
         block_size: Put neighbouring numbered groups into one, e.g. 10 for SIXray, where a bag scanned again gets the next number.
     """
 
@@ -29,6 +32,7 @@ class SplitConfig:
     test_share: float = 0.3
     near_duplicates: bool = True
     block_size: int = 1
+    most_train_threats: int = 0
 
     def __post_init__(self) -> None:
         if not (0 < self.validation_share < 1 and 0 < self.test_share < 1 and self.validation_share + self.test_share < 1):
@@ -36,6 +40,8 @@ class SplitConfig:
                 f"split: validation_share and test_share must be over 0 and leave something to train on, "
                 f"got {self.validation_share} and {self.test_share}."
             )
+        if self.most_train_threats < 0:
+            raise ConfigError(f"split: most_train_threats must be 0 (all) or more, got {self.most_train_threats}.")
 
 
 def split(config: SplitConfig, taxonomy: Taxonomy, paths: Mapping[Role, Path], out: Path, run: Run) -> RunManifest:
@@ -57,6 +63,10 @@ def split(config: SplitConfig, taxonomy: Taxonomy, paths: Mapping[Role, Path], o
         for role, kind in ((Role.LABELLED, "threats"), (Role.BENIGN, "benign")):
             for name, keys in _divide(config, sources, role, run.seed).items():
                 parts[name][kind] = sorted([*parts[name][kind], *keys])
+        if config.most_train_threats:
+            found = {located.key: sources.labels_of(located.entry) for located in sources.located(Role.LABELLED)}
+            train = parts[PartName.TRAIN]
+            train["threats"] = list(few_threats({key: found[key] for key in train["threats"]}, config.most_train_threats, run.seed))
         for name, kinds in parts.items():
             for kind, keys in kinds.items():
                 if not keys:

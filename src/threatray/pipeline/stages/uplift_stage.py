@@ -17,7 +17,7 @@ from threatray.errors import ConfigError
 from threatray.pipeline.sources import Located, Part, PartName, Role, Sources, Taxonomy, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.workers import run_jobs
-from threatray.uplift.arms import BASELINE, STANDARD_ARMS, Pool
+from threatray.uplift.arms import BASELINE, STANDARD_ARMS, Arm, Pool
 from threatray.uplift.config import FasterRcnnConfig
 
 RESULTS: Final = "results.jsonl"
@@ -32,20 +32,35 @@ class UpliftConfig:
         arms: Names of arms; the first must be ``real_only``, which the others are compared with.
         seeds: How many paired seeds.
         detector: The detector and its budget, equal in every arm.
+        own_arms: Arms of your own beside the standard ones, in a project file as ``[[uplift.own_arms]]``.
     """
 
     arms: tuple[str, ...] = (BASELINE, "transformation", "synthesis", "synthesis_transformation")
     seeds: int = 5
     detector: FasterRcnnConfig = field(default_factory=FasterRcnnConfig)
+    own_arms: tuple[Arm, ...] = ()
 
     def __post_init__(self) -> None:
+        named = [arm.name for arm in self.own_arms]
+        if taken := sorted(name for name in named if name in STANDARD_ARMS or named.count(name) > 1):
+            raise ConfigError(f"uplift: own_arms names {taken[0]!r}, which is taken. Give it another name.")
         for name in self.arms:
-            if name not in STANDARD_ARMS:
-                raise ConfigError(f"uplift: no arm is called {name!r}; there are {', '.join(STANDARD_ARMS)}.")
+            if name not in self.known_arms:
+                raise ConfigError(f"uplift: no arm is called {name!r}; there are {', '.join(self.known_arms)}.")
         if not self.arms or self.arms[0] != BASELINE or len(set(self.arms)) != len(self.arms):
             raise ConfigError(f"uplift: arms must start with {BASELINE!r} and name each arm once, got {list(self.arms)}.")
         if self.seeds < 1:
             raise ConfigError(f"uplift: seeds must be at least 1, got {self.seeds}.")
+
+    @property
+    def known_arms(self) -> dict[str, Arm]:
+        """Name -> arm, the standard ones and your own."""
+        return {**STANDARD_ARMS, **{arm.name: arm for arm in self.own_arms}}
+
+    @property
+    def pools(self) -> set[Pool]:
+        """The pools that the chosen arms draw on."""
+        return {pool for name in self.arms for pool in self.known_arms[name].shares}
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,7 @@ def uplift(
         run: How.
     """
     for name in config.arms:
-        for pool in STANDARD_ARMS[name].shares:
+        for pool in config.known_arms[name].shares:
             if pool not in (Pool.BENIGN, Pool.REAL) and pool not in composites:
                 raise ConfigError(f"uplift: the arm {name!r} needs {pool.value} composites, but none were given.")
 
@@ -117,7 +132,7 @@ def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # one detector a process; the number of threads can change the last bit
     try:
-        arm = STANDARD_ARMS[job.arm]
+        arm = shared.config.known_arms[job.arm]
         side = shared.config.detector.image_size
         train = shared.parts[PartName.TRAIN]
         pools = {pool: _pool_of(shared, train, pool, side) for pool in arm.shares}

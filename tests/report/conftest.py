@@ -310,6 +310,16 @@ def _uplift(folder: Path, classes: tuple[str, ...], rng: np.random.Generator) ->
             "settings": {"target_tpr": 0.94},
             "missing": [],
             "notes": ["Every arm was trained on the same budget: 300 steps of 4 pictures."],
+            "suspects": [
+                {
+                    "id": "benign:bag <7>",
+                    "part": "test",
+                    "share_above": 0.83,
+                    "label": classes[0],
+                    "box": [1.0, 2.0, 8.0, 9.0],
+                    "detectors": 12,
+                }
+            ],
         },
     )
 

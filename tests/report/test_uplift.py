@@ -8,6 +8,7 @@ from threatray.report.folder import RunFolder
 from threatray.report.uplift import build_uplift
 from threatray.uplift import summary
 from threatray.uplift.figures import Measure, SummarySettings
+from threatray.uplift.suspects import Suspect
 
 
 def test_the_tests_file_has_the_very_keys_that_the_experiment_writes(run_folder: Path) -> None:
@@ -16,6 +17,7 @@ def test_the_tests_file_has_the_very_keys_that_the_experiment_writes(run_folder:
         (found, summary.UpliftSummary),
         (found["figures"][0], summary.ArmFigure),
         (found["differences"][0], summary.Difference),
+        (found["suspects"][0], Suspect),
     ):
         assert set(written) == {field.name for field in dataclasses.fields(kind)}
     assert set(found["measures"][0]) == {field.name for field in dataclasses.fields(Measure)}
@@ -40,3 +42,13 @@ def test_classes_have_their_own_table(run_folder: Path) -> None:
     assert found is not None
     assert [column.title for column in found.per_class.columns] == ["Arm", "gun", "knife", "wrench"]
     assert [cell.text for cell in found.per_class.rows[2]] == ["+ synthesis", "67.9 %", "67.9 %", "67.9 %"]
+
+
+def test_bags_that_look_like_threats_are_listed_for_checking(run_folder: Path, page: str) -> None:
+    found = build_uplift(RunFolder(run_folder))
+    assert found is not None
+    (row,) = found.suspects.rows
+    assert [cell.text for cell in row][:2] == ["benign:bag <7>", "test"]
+    assert row[3].value == 0.83
+    assert "Labels to check: 1 benign images" in page
+    assert "benign:bag &lt;7&gt;" in page

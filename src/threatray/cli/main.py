@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from threatray import __version__
 from threatray.errors import ConfigError, ThreatrayError
@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "control": "Make the control arm of composites: photos pasted instead of projected.",
     "score": "Measure how close translated signatures are to real ones.",
     "uplift": "Train detectors with and without the synthetic part and compare them.",
+    "sweep": "Run a project with fewer and more real threats and several synthetic multiples.",
     "report": "Write the report of a run as one HTML file.",
 }
 
@@ -44,6 +45,7 @@ def build_app() -> App:
         version=__version__,
         help_format="plaintext",
         suppress_keyboard_interrupt=False,  # main says how to go on
+        default_parameter=Parameter(consume_multiple=True),  # --arms a b, as the help shows it
     )
     for name, help_text in COMMANDS.items():
         app.command(f"threatray.cli.{name}_command:{name}", name=name, help=help_text)

@@ -36,6 +36,7 @@ class Uplift:
         class_differences: Differences from the baseline in the AP50 of each class.
         per_class: AP50 of each class in each arm.
         plots: A few measures over all arms.
+        suspects: Benign pictures whose labels are worth checking.
         notes: How to read the figures, and what is missing.
     """
 
@@ -46,6 +47,7 @@ class Uplift:
     class_differences: Table
     per_class: Table
     plots: tuple[MeasurePlot, ...]
+    suspects: Table
     notes: tuple[str, ...]
 
 
@@ -73,6 +75,7 @@ def build_uplift(folder: RunFolder) -> Uplift | None:
         class_differences=_differences(found, found.of_classes, "Differences of each class, in points"),
         per_class=_arms(found, found.of_classes, "AP50 of each class: mean over seeds, 95 % interval"),
         plots=tuple(_plot(found, measure) for measure in found.overall[:_PLOTTED]),
+        suspects=_suspects(found),
         notes=found.notes,
     )
 
@@ -110,6 +113,17 @@ def _differences(found: UpliftFile, measures: tuple[Measure, ...], caption: str)
         if one.measure in measures
     )
     return Table(caption, columns, rows)
+
+
+def _suspects(found: UpliftFile) -> Table:
+    columns = (
+        Column("Benign image", numeric=False),
+        Column("Part", numeric=False),
+        Column("Taken for", numeric=False),
+        Column("Above", hint="share of the threat images that score lower, mean over every arm and seed"),
+    )
+    rows = tuple((label(one.id), label(one.part), label(one.label), percent(one.share_above)) for one in found.suspects)
+    return Table("Benign images that look most like threats: check their labels first", columns, rows)
 
 
 def _plot(found: UpliftFile, measure: Measure) -> MeasurePlot:

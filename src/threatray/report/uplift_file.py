@@ -79,6 +79,16 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Suspect:
+    """A benign picture that looks like a threat to the detectors of every arm."""
+
+    id: str
+    part: str
+    share_above: float
+    label: str
+
+
+@dataclass(frozen=True)
 class UpliftFile:
     """The experiment's summary; the first measure is the most telling one.
 
@@ -89,6 +99,7 @@ class UpliftFile:
         seeds: Training seeds.
         pictures: Counts of the validation and test sets.
         notes: How to read the figures, and what is missing.
+        suspects: Benign pictures whose labels are worth checking, the surest first.
     """
 
     measures: tuple[Measure, ...]
@@ -97,6 +108,7 @@ class UpliftFile:
     seeds: int
     pictures: Mapping[str, int]
     notes: tuple[str, ...]
+    suspects: tuple[Suspect, ...] = ()
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -141,6 +153,11 @@ def read_uplift(folder: RunFolder) -> UpliftFile | None:
         seeds=len({seed for entry in found.get("figures") or [] for seed in entry.get("per_seed") or {}}),
         pictures={str(name): int(number) for name, number in (found.get("pictures") or {}).items()},
         notes=tuple(str(note) for note in [*(found.get("missing") or []), *(found.get("notes") or [])]),
+        suspects=tuple(
+            Suspect(str(one.get("id")), str(one.get("part")), share, str(one.get("label")))
+            for one in found.get("suspects") or []
+            if (share := _number(one.get("share_above"))) is not None
+        ),
     )
 
 

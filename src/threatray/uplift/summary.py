@@ -16,6 +16,7 @@ from threatray.uplift.figures import CLASS_PREFIX, Measure, Resampler, SummarySe
 from threatray.uplift.guards import check_comparable
 from threatray.uplift.results import JobResult
 from threatray.uplift.statistics import Interval, interval, sign_flip_p
+from threatray.uplift.suspects import Suspect, suspects
 
 Figures = NDArray[np.float64]
 
@@ -86,6 +87,7 @@ class UpliftSummary:
         settings: How results were summed up.
         missing: Sentences on jobs that are not there yet.
         notes: How to read the figures.
+        suspects: Benign pictures that look most like threats: labels to check.
     """
 
     baseline: str
@@ -97,6 +99,7 @@ class UpliftSummary:
     settings: SummarySettings
     missing: tuple[str, ...]
     notes: tuple[str, ...]
+    suspects: tuple[Suspect, ...] = ()
 
     def figure(self, arm: str, measure: str) -> ArmFigure:
         """The figure of one arm."""
@@ -167,6 +170,7 @@ def summarise(
         how,
         tuple(_missing(names, by_arm)),
         _notes(how, budget, by_arm, len(measures), pairs),
+        suspects(ordered),
     )
 
 

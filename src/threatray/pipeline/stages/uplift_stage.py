@@ -29,7 +29,7 @@ class UpliftConfig:
     """The experiment.
 
     Args:
-        arms: Names of arms; the first must be ``real_only``, which the others are compared with.
+        arms: Names of arms; ``real_only``, which the others are compared with, comes first. Without it nothing is compared.
         seeds: How many paired seeds.
         detector: The detector and its budget, equal in every arm.
         own_arms: Arms of your own beside the standard ones, in a project file as ``[[uplift.own_arms]]``.
@@ -47,8 +47,10 @@ class UpliftConfig:
         for name in self.arms:
             if name not in self.known_arms:
                 raise ConfigError(f"uplift: no arm is called {name!r}; there are {', '.join(self.known_arms)}.")
-        if not self.arms or self.arms[0] != BASELINE or len(set(self.arms)) != len(self.arms):
-            raise ConfigError(f"uplift: arms must start with {BASELINE!r} and name each arm once, got {list(self.arms)}.")
+        if not self.arms or len(set(self.arms)) != len(self.arms):
+            raise ConfigError(f"uplift: arms must name one arm or more, each once, got {list(self.arms)}.")
+        if BASELINE in self.arms[1:]:
+            raise ConfigError(f"uplift: {BASELINE!r} must come first, got {list(self.arms)}.")
         if self.seeds < 1:
             raise ConfigError(f"uplift: seeds must be at least 1, got {self.seeds}.")
 

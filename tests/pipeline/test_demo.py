@@ -58,6 +58,7 @@ def test_every_stage_leaves_what_it_promises(undisturbed: Path) -> None:
         "compose/composites.jsonl",
         "score/score.json",
         "uplift/results.jsonl",
+        "uplift/shortcuts.json",
         "uplift/uplift.json",
         "report/index.html",
     ):

@@ -110,7 +110,7 @@ def run_sweep(project: Project, config: SweepConfig, out: Path, run: Run) -> Swe
             planned, composed, judged = (cell / f"{name}-{suffix}" for name in ("plan", "compose", "uplift"))
             plan(wanted, taxonomy, datasets, parts, isolated, translated / ACCEPTED, planned, run)
             compose(project.compose, taxonomy, datasets, planned, isolated, translated / ACCEPTED, composed, run)
-            alone = UpliftConfig((arm.name,), base.seeds, base.detector, (arm,))
+            alone = UpliftConfig((arm.name,), base.seeds, base.detector, own_arms=(arm,))
             uplift(alone, taxonomy, datasets, parts, {Pool.TRANSLATED: composed}, judged, run)
             files.append(judged / RESULTS)
         rows += _rows(count, _threats(parts), files)

@@ -152,13 +152,19 @@ def read_uplift(folder: RunFolder) -> UpliftFile | None:
         differences=tuple(sorted(differences, key=lambda one: order[one.measure.name])),
         seeds=len({seed for entry in found.get("figures") or [] for seed in entry.get("per_seed") or {}}),
         pictures={str(name): int(number) for name, number in (found.get("pictures") or {}).items()},
-        notes=tuple(str(note) for note in [*(found.get("missing") or []), *(found.get("notes") or [])]),
+        notes=tuple(str(note) for note in [*(found.get("missing") or []), *(found.get("notes") or []), *_shortcuts(folder)]),
         suspects=tuple(
             Suspect(str(one.get("id")), str(one.get("part")), share, str(one.get("label")))
             for one in found.get("suspects") or []
             if (share := _number(one.get("share_above"))) is not None
         ),
     )
+
+
+def _shortcuts(folder: RunFolder) -> list[str]:
+    """What the shortcut probe found, a sentence a pool."""
+    found = folder.records("uplift/shortcuts.json")
+    return [f"Shortcut probe, {one.get('sentence')}" for one in found if isinstance(one, Mapping)]
 
 
 def _figure(entry: Mapping[str, Any]) -> ArmFigure | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from threatray.core import Quantity, derive
 from threatray.core.files import write_json
 from threatray.core.manifest import RunManifest
-from threatray.errors import ConfigError
+from threatray.errors import ConfigError, DataError
 from threatray.pipeline.sources import Located, Part, PartName, Role, Sources, Taxonomy, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.workers import run_jobs
@@ -22,6 +22,7 @@ from threatray.uplift.config import FasterRcnnConfig
 
 RESULTS: Final = "results.jsonl"
 UPLIFT_FILE: Final = "uplift.json"
+SHORTCUTS: Final = "shortcuts.json"
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class UpliftConfig:
         arms: Names of arms; ``real_only``, which the others are compared with, comes first. Without it nothing is compared.
         seeds: How many paired seeds.
         detector: The detector and its budget, equal in every arm.
+        probe_shortcuts: Whether a small classifier shall try to tell augmented bags from benign ones without seeing the threats.
         own_arms: Arms of your own beside the standard ones, in a project file as ``[[uplift.own_arms]]``.
     """
 
     arms: tuple[str, ...] = (BASELINE, "transformation", "synthesis", "synthesis_transformation")
     seeds: int = 5
     detector: FasterRcnnConfig = field(default_factory=FasterRcnnConfig)
+    probe_shortcuts: bool = True
     own_arms: tuple[Arm, ...] = ()
 
     def __post_init__(self) -> None:
@@ -116,7 +119,12 @@ def uplift(
             lines = run_jobs(_run_one, shared, jobs, workers=run.workers, update=update, ledger=work / RESULTS)
         summary = summarise([JobResult.from_json(line) for line in lines])
         write_json(work / UPLIFT_FILE, summary.as_json())
-        return Outcome({"arms": list(config.arms), "seeds": config.seeds, "verdicts": list(summary.verdicts)})
+        found = _shortcuts(shared, run) if config.probe_shortcuts else []
+        write_json(work / SHORTCUTS, found)
+        verdicts = list(summary.verdicts)
+        return Outcome(
+            {"arms": list(config.arms), "seeds": config.seeds, "verdicts": verdicts, "shortcuts": [one["sentence"] for one in found]}
+        )
 
     inputs = {
         "split": split,
@@ -124,6 +132,25 @@ def uplift(
         **{pool.value: path for pool, path in composites.items()},
     }
     return run_stage("uplift", {"uplift": config, "taxonomy": taxonomy}, inputs, out, run, body)
+
+
+def _shortcuts(shared: _Shared, run: Run) -> list[dict[str, Any]]:
+    """The probe's finding for each pool of our making that an arm draws on."""
+    from threatray.synthesis.threads import fixed_threads
+    from threatray.uplift.shortcut import probe
+
+    side, train = shared.config.detector.image_size, shared.parts[PartName.TRAIN]
+    pools = sorted(shared.config.pools - {Pool.BENIGN, Pool.REAL})
+    found: list[dict[str, Any]] = []
+    with fixed_threads(1), run.progress.task("shortcut probe", "pool") as update:
+        for done, pool in enumerate(pools):
+            try:
+                score = probe(pool.value, _pool_of(shared, train, pool, side), _pool_of(shared, train, Pool.BENIGN, side), run.seed)
+                found.append(asdict(score) | {"sentence": score.sentence})
+            except DataError as error:  # too few bags to say anything
+                found.append({"pool": pool.value, "auc": None, "low": None, "high": None, "pictures": 0, "sentence": str(error)})
+            update(done + 1, len(pools))
+    return found
 
 
 def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:

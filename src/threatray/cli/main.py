@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "control": "Make the control arm of composites: photos pasted instead of projected.",
     "score": "Measure how close translated signatures are to real ones.",
     "uplift": "Train detectors with and without the synthetic part and compare them.",
+    "search": "Find the synthetic multiple that serves best, on validation images alone.",
     "sweep": "Run a project with fewer and more real threats and several synthetic multiples.",
     "report": "Write the report of a run as one HTML file.",
 }

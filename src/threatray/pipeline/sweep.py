@@ -21,7 +21,7 @@ from threatray.pipeline.stages.split_stage import split
 from threatray.pipeline.stages.train_stage import train
 from threatray.pipeline.stages.translate_stage import ACCEPTED, translate
 from threatray.pipeline.stages.uplift_stage import RESULTS, UpliftConfig, uplift
-from threatray.uplift.arms import BASELINE, BENIGN_SHARE, Arm, Pool
+from threatray.uplift.arms import BASELINE, Arm, Pool, proportional_arm
 
 SWEEP_FILE: Final = "sweep.json"
 TRANSFORMATION: Final = "transformation"
@@ -56,10 +56,7 @@ class SweepConfig:
 
     def arm(self, multiple: float) -> Arm:
         """The synthetic arm of a multiple: real and synthetic pictures are shown in the proportion in which they are there."""
-        threats = 1 - BENIGN_SHARE
-        made = round(threats * multiple / (1 + multiple), 6)
-        shares = {Pool.BENIGN: BENIGN_SHARE, Pool.REAL: threats - made, Pool.TRANSLATED: made}
-        return Arm(f"synthesis{'_transformation' if self.transformed else ''}_x{multiple:g}", shares, self.transformed)
+        return proportional_arm(multiple, transformed=self.transformed)
 
 
 @dataclass(frozen=True)

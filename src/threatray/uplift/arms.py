@@ -113,3 +113,20 @@ STANDARD_ARMS: Final[Mapping[str, Arm]] = {
     )
 }
 """The arms of the reference study and their controls."""
+
+
+def proportional_arm(multiple: float, *, transformed: bool) -> Arm:
+    """An arm that shows real and translated pictures in the proportion in which they are there.
+
+    Args:
+        multiple: Translated pictures for each real one.
+        transformed: Whether the conventional transformation is applied.
+
+    Example:
+        >>> arm = proportional_arm(1.0, transformed=False)
+        >>> arm.name, arm.shares[Pool.TRANSLATED]
+        ('synthesis_x1', 0.35)
+    """
+    made = round((1 - BENIGN_SHARE) * multiple / (1 + multiple), 6)
+    shares = {Pool.BENIGN: BENIGN_SHARE, Pool.REAL: 1 - BENIGN_SHARE - made, Pool.TRANSLATED: made}
+    return Arm(f"synthesis{'_transformation' if transformed else ''}_x{multiple:g}", shares, transformed)

@@ -176,3 +176,19 @@ def _one(
     share = np.diff(reached, axis=1, prepend=0) / len(_RECALLS)
     # With no hit drawn yet, recall is 0 and the recall-0 point already counts, at an envelope that looks ahead: as pycocotools has it.
     return np.where(truths > 0, (envelope * share).sum(axis=1), result)
+
+
+def mean_ap50(judged: Sequence[Judged], classes: tuple[str, ...]) -> float:
+    """AP50, mean over the classes that are there; NaN if none is.
+
+    Example:
+        >>> from threatray.uplift.predictions import Detections
+        >>> box = (1.0, 1.0, 9.0, 9.0)
+        >>> found = mean_ap50([Judged("a", "a", (box,), ("gun",), Detections((box,), (0.9,), ("gun",)))], ("gun", "knife"))
+        >>> round(found, 6)
+        1.0
+    """
+    alone = np.zeros(len(judged), np.int64)
+    by_class = Matches.of(judged, classes).average_precision(alone, np.ones((1, 1)))[0, :, 0]
+    held = by_class[np.isfinite(by_class)]
+    return float(held.mean()) if held.size else float("nan")

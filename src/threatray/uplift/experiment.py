@@ -12,7 +12,7 @@ from threatray.uplift.arms import Arm, Pool
 from threatray.uplift.guards import check_no_shared_group
 from threatray.uplift.images import ImagePool
 from threatray.uplift.predictions import Judged
-from threatray.uplift.protocol import DetectorConfig, OnStep
+from threatray.uplift.protocol import Detector, DetectorConfig, OnStep
 from threatray.uplift.results import JobResult
 from threatray.uplift.sampling import BatchStream, quotas
 from threatray.uplift.transforms import ConventionalTransformation
@@ -57,17 +57,8 @@ def run_job(
         if len(pool) == 0:
             raise DataError(f"uplift: the {name} set is empty.")
     config = detector_config
-    batches = BatchStream(arm, train_pools, config.steps, config.batch_size, seed, transformation or ConventionalTransformation())
-    detector = config.build(classes, seed)
-    losses: list[float] = []
-
-    def keep(step: int, loss: float) -> None:
-        losses.append(loss)
-        if on_step is not None:
-            on_step(step, loss)
-
-    detector.fit(batches, keep)
-    judged = [tuple(Judged.of(pool[index], found) for index, found in enumerate(detector.predict(pool))) for pool in (validation, test)]
+    detector, losses = _trained(arm, seed, train_pools, config, classes, transformation, on_step)
+    judged = [_judged(detector, pool) for pool in (validation, test)]
     return JobResult(
         arm=arm,
         seed=seed,
@@ -82,3 +73,53 @@ def run_job(
         validation=judged[0],
         test=judged[1],
     )
+
+
+def judge_on_validation(
+    arm: Arm,
+    seed: int,
+    train_pools: Mapping[Pool, ImagePool],
+    validation: ImagePool,
+    detector_config: DetectorConfig,
+    *,
+    classes: tuple[str, ...],
+    transformation: ConventionalTransformation | None = None,
+) -> tuple[Judged, ...]:
+    """Train one arm with one seed and judge it on validation pictures alone: for choosing settings. It is never given the test set.
+
+    Raises:
+        ConfigError: The arm draws on a pool that is not given.
+        DataError: A group is in training and validation, validation is empty, or the data cannot be trained on.
+    """
+    groups = {group for pool in train_pools.values() for group in pool.groups}
+    check_no_shared_group({"training": groups, "validation": set(validation.groups)})
+    if len(validation) == 0:
+        raise DataError("uplift: the validation set is empty.")
+    detector, _ = _trained(arm, seed, train_pools, detector_config, classes, transformation, None)
+    return _judged(detector, validation)
+
+
+def _trained(
+    arm: Arm,
+    seed: int,
+    pools: Mapping[Pool, ImagePool],
+    config: DetectorConfig,
+    classes: tuple[str, ...],
+    transformation: ConventionalTransformation | None,
+    on_step: OnStep | None,
+) -> tuple[Detector, list[float]]:
+    batches = BatchStream(arm, pools, config.steps, config.batch_size, seed, transformation or ConventionalTransformation())
+    detector = config.build(classes, seed)
+    losses: list[float] = []
+
+    def keep(step: int, loss: float) -> None:
+        losses.append(loss)
+        if on_step is not None:
+            on_step(step, loss)
+
+    detector.fit(batches, keep)
+    return detector, losses
+
+
+def _judged(detector: Detector, pool: ImagePool) -> tuple[Judged, ...]:
+    return tuple(Judged.of(pool[index], found) for index, found in enumerate(detector.predict(pool)))

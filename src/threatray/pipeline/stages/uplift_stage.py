@@ -165,10 +165,7 @@ def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
         side = shared.config.detector.image_size
         train = shared.parts[PartName.TRAIN]
         pools = {pool: _pool_of(shared, train, pool, side) for pool in arm.shares}
-        held = {
-            name: _pool(shared.sources, [*shared.parts[name].threats, *shared.parts[name].benign], side, synthetic=False)
-            for name in (PartName.VALIDATION, PartName.TEST)
-        }
+        held = {name: pool_of_part(shared.sources, shared.parts[name], side) for name in (PartName.VALIDATION, PartName.TEST)}
         result = run_job(
             arm,
             job.seed,
@@ -184,12 +181,22 @@ def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
 
 
 def _pool_of(shared: _Shared, train: Part, pool: Pool, side: int) -> Any:
+    return pool_of(shared.sources, train, shared.composites, pool, side)
+
+
+def pool_of(sources: Sources, train: Part, composites: Mapping[Pool, Sources], pool: Pool, side: int) -> Any:
+    """The training pictures of one pool, as an ``ImagePool`` whose short sides are at most ``side`` pixels."""
     if pool is Pool.BENIGN:
-        return _pool(shared.sources, train.benign, side, synthetic=False)
+        return _pool(sources, train.benign, side, synthetic=False)
     if pool is Pool.REAL:
-        return _pool(shared.sources, train.threats, side, synthetic=False)
-    made = shared.composites[pool]
+        return _pool(sources, train.threats, side, synthetic=False)
+    made = composites[pool]
     return _pool(made, made.located(Role.LABELLED), side, synthetic=True)
+
+
+def pool_of_part(sources: Sources, part: Part, side: int) -> Any:
+    """All pictures of one part, those with threats first."""
+    return _pool(sources, [*part.threats, *part.benign], side, synthetic=False)
 
 
 def _pool(sources: Sources, located: Sequence[Located], side: int, *, synthetic: bool) -> Any:

@@ -20,7 +20,7 @@ from threatray.pipeline.stages.signatures_stage import signatures
 from threatray.pipeline.stages.split_stage import split
 from threatray.pipeline.stages.train_stage import train
 from threatray.pipeline.stages.translate_stage import ACCEPTED, translate
-from threatray.pipeline.stages.uplift_stage import RESULTS, UpliftConfig, uplift
+from threatray.pipeline.stages.uplift_stage import RESULTS, uplift
 from threatray.uplift.arms import BASELINE, Arm, Pool, proportional_arm
 
 SWEEP_FILE: Final = "sweep.json"
@@ -107,7 +107,7 @@ def run_sweep(project: Project, config: SweepConfig, out: Path, run: Run) -> Swe
             planned, composed, judged = (cell / f"{name}-{suffix}" for name in ("plan", "compose", "uplift"))
             plan(wanted, taxonomy, datasets, parts, isolated, translated / ACCEPTED, planned, run)
             compose(project.compose, taxonomy, datasets, planned, isolated, translated / ACCEPTED, composed, run)
-            alone = UpliftConfig((arm.name,), base.seeds, base.detector, own_arms=(arm,))
+            alone = replace(base, arms=(arm.name,), own_arms=(arm,))
             uplift(alone, taxonomy, datasets, parts, {Pool.TRANSLATED: composed}, judged, run)
             files.append(judged / RESULTS)
         rows += _rows(count, _threats(parts), files)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threatray.errors import ConfigError
 
 if TYPE_CHECKING:
-    from threatray.uplift.detector import TinyFasterRcnn
+    from threatray.uplift.detector import TinyFasterRcnn, TorchvisionDetector
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,74 @@ class FasterRcnnConfig:
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {"detector": "faster_rcnn_tiny"} | asdict(self)
+
+
+class Architecture(StrEnum):
+    """torchvision's detectors: three of two stages or one, each on a feature pyramid."""
+
+    FASTER_RCNN_RESNET50 = "faster_rcnn_resnet50"
+    FASTER_RCNN_MOBILENET = "faster_rcnn_mobilenet"
+    RETINANET_RESNET50 = "retinanet_resnet50"
+    FCOS_RESNET50 = "fcos_resnet50"
+
+
+@dataclass(frozen=True)
+class LargeDetectorConfig:
+    """A full-size detector of torchvision; from scratch it needs far more steps than from weights.
+
+    Args:
+        architecture: Which; ``faster_rcnn_resnet50`` is that of the reference study, the last two have a single stage.
+        steps: Optimiser steps.
+        batch_size: Pictures a step.
+        image_size: Short side in pixels that pictures are brought to.
+        window: Side in pixels of the square cut out of each picture for training; 0 trains on whole pictures.
+        learning_rate: Peak of a schedule that warms up, then falls by a cosine to nothing.
+        warmup_share: Share of the steps spent warming up.
+        weight_decay: AdamW's.
+        clip_norm: Largest norm of a gradient.
+        ema_decay: Decay of the running mean of the weights that predicts; 0 predicts with the last weights.
+        weights: State dict of a whole detector (e.g. trained on COCO), on disk; layers of another shape start fresh.
+        backbone_weights: State dict of the backbone (e.g. trained on ImageNet), on disk.
+
+    Raises:
+        ConfigError: A value that makes no sense.
+
+    Example:
+        >>> LargeDetectorConfig(architecture=Architecture.FCOS_RESNET50).as_json()["detector"]
+        'fcos_resnet50'
+    """
+
+    architecture: Architecture = Architecture.FASTER_RCNN_RESNET50
+    steps: int = 4000
+    batch_size: int = 4
+    image_size: int = 480
+    window: int = 0
+    learning_rate: float = 1e-4
+    warmup_share: float = 0.05
+    weight_decay: float = 1e-4
+    clip_norm: float = 5.0
+    ema_decay: float = 0.99
+    weights: Path | None = None
+    backbone_weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"detector: {name} must be above 0, got {getattr(self, name)}.")
+        if self.image_size < 64 or (self.window and self.window < 48):
+            raise ConfigError(
+                f"detector: image_size must be at least 64 and window 0 or at least 48 pixels, got {self.image_size} and {self.window}."
+            )
+        if not (0 <= self.warmup_share < 1 and 0 <= self.ema_decay < 1 and self.weight_decay >= 0):
+            raise ConfigError("detector: warmup_share and ema_decay must lie in [0, 1), weight_decay not below 0.")
+
+    def build(self, classes: tuple[str, ...], seed: int) -> TorchvisionDetector:
+        """A detector with fresh heads; equal seeds and files give equal weights."""
+        from threatray.uplift.large import large_detector  # torch only when a detector is wanted
+
+        return large_detector(self, classes, seed)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for JSON; files by name."""
+        plain = asdict(self) | {"architecture": self.architecture.value, "detector": self.architecture.value}
+        return {key: value.name if isinstance(value, Path) else value for key, value in plain.items()}

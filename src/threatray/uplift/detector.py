@@ -1,10 +1,10 @@
-"""A detector that learns from scratch on a CPU: torchvision's Faster R-CNN on a small backbone of our own. Nothing is ever downloaded."""
+"""Detectors that learn: the training loop of torchvision's models, and one small enough for a CPU. Nothing is ever downloaded."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -23,7 +23,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from threatray.core import derive, stream
 from threatray.errors import ConfigError, DataError
 from threatray.uplift.backbone import TinyPyramid
-from threatray.uplift.config import FasterRcnnConfig
+from threatray.uplift.config import FasterRcnnConfig, LargeDetectorConfig
 from threatray.uplift.images import ImagePool, TrainingImage
 from threatray.uplift.predictions import Detections
 from threatray.uplift.protocol import Batches, OnStep
@@ -38,10 +38,11 @@ def _own_randomness(seed: int) -> Iterator[None]:
         yield
 
 
-class _AsGiven(GeneralizedRCNNTransform):  # type: ignore[misc]
+class AsGiven(GeneralizedRCNNTransform):  # type: ignore[misc]
     """Normalises and batches, but does not resize: the detector has brought pictures to size already."""
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """As they are."""
         return image, target
 
 
@@ -71,30 +72,35 @@ def _network(config: FasterRcnnConfig, classes: int) -> FasterRCNN:
         box_score_thresh=config.score_floor,
         box_detections_per_img=config.detections_kept,
     )
-    network.transform = _AsGiven(config.image_size, 16 * config.image_size, list(_AIR), list(_SPREAD), size_divisible=32)
+    network.transform = AsGiven(config.image_size, 16 * config.image_size, list(_AIR), list(_SPREAD), size_divisible=32)
     return network
 
 
-class TinyFasterRcnn:
-    """Faster R-CNN on `TinyPyramid`; deterministic on a CPU for a given seed and number of threads.
+LearningSettings = FasterRcnnConfig | LargeDetectorConfig
+"""What the training loop needs to know; both have it."""
+
+
+class TorchvisionDetector:
+    """Trains any of torchvision's detectors; deterministic on a CPU for a given seed and number of threads.
 
     Args:
-        config: Settings.
+        config: How it learns.
         classes: Class names it can tell apart.
         seed: Of weights and samplers.
+        make: Builds the untrained network for a number of classes; called with torch's generator seeded.
 
     Raises:
         ConfigError: No class, or one twice.
     """
 
-    def __init__(self, config: FasterRcnnConfig, classes: tuple[str, ...], seed: int) -> None:
+    def __init__(self, config: LearningSettings, classes: tuple[str, ...], seed: int, make: Callable[[int], nn.Module]) -> None:
         if not classes or len(set(classes)) != len(classes):
             raise ConfigError(f"detector: classes must be one or more different names, got {classes}.")
         self.config = config
         self.classes = classes
         self._seed = seed
         with _own_randomness(derive(seed, "weights")):
-            self.network: nn.Module = _network(config, len(classes)).to(memory_format=torch.channels_last)
+            self.network: nn.Module = make(len(classes)).to(memory_format=torch.channels_last)
 
     def fit(self, batches: Batches, on_step: OnStep | None = None) -> None:
         """Train on exactly these batches, once through.
@@ -153,6 +159,22 @@ class TinyFasterRcnn:
             labels = torch.tensor([self.classes.index(label) + 1 for label in image.labels], dtype=torch.int64)
             targets.append({"boxes": torch.from_numpy(image.boxes), "labels": labels})
         return targets
+
+
+class TinyFasterRcnn(TorchvisionDetector):
+    """Faster R-CNN on `TinyPyramid`.
+
+    Args:
+        config: Settings.
+        classes: Class names it can tell apart.
+        seed: Of weights and samplers.
+
+    Raises:
+        ConfigError: No class, or one twice.
+    """
+
+    def __init__(self, config: FasterRcnnConfig, classes: tuple[str, ...], seed: int) -> None:
+        super().__init__(config, classes, seed, lambda count: _network(config, count))
 
 
 def _pictures(batch: Sequence[TrainingImage]) -> list[Tensor]:

@@ -18,7 +18,7 @@ from threatray.pipeline.sources import Located, Part, PartName, Role, Sources, T
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.workers import run_jobs
 from threatray.uplift.arms import BASELINE, STANDARD_ARMS, Arm, Pool
-from threatray.uplift.config import FasterRcnnConfig
+from threatray.uplift.config import FasterRcnnConfig, LargeDetectorConfig
 
 RESULTS: Final = "results.jsonl"
 UPLIFT_FILE: Final = "uplift.json"
@@ -33,6 +33,7 @@ class UpliftConfig:
         arms: Names of arms; ``real_only``, which the others are compared with, comes first. Without it nothing is compared.
         seeds: How many paired seeds.
         detector: The detector and its budget, equal in every arm.
+        large: A full-size detector instead; slow without a GPU.
         probe_shortcuts: Whether a small classifier shall try to tell augmented bags from benign ones without seeing the threats.
         own_arms: Arms of your own beside the standard ones, in a project file as ``[[uplift.own_arms]]``.
     """
@@ -40,6 +41,7 @@ class UpliftConfig:
     arms: tuple[str, ...] = (BASELINE, "transformation", "synthesis", "synthesis_transformation")
     seeds: int = 5
     detector: FasterRcnnConfig = field(default_factory=FasterRcnnConfig)
+    large: LargeDetectorConfig | None = None
     probe_shortcuts: bool = True
     own_arms: tuple[Arm, ...] = ()
 
@@ -56,6 +58,17 @@ class UpliftConfig:
             raise ConfigError(f"uplift: {BASELINE!r} must come first, got {list(self.arms)}.")
         if self.seeds < 1:
             raise ConfigError(f"uplift: seeds must be at least 1, got {self.seeds}.")
+
+    @property
+    def judge(self) -> FasterRcnnConfig | LargeDetectorConfig:
+        """The detector that is trained."""
+        return self.detector if self.large is None else self.large
+
+    @property
+    def weights(self) -> dict[str, Path]:
+        """Files of weights that the detector starts from."""
+        given = {} if self.large is None else {"weights": self.large.weights, "backbone_weights": self.large.backbone_weights}
+        return {name: path for name, path in given.items() if path is not None}
 
     @property
     def known_arms(self) -> dict[str, Arm]:
@@ -130,6 +143,7 @@ def uplift(
         "split": split,
         **{role.value: path for role, path in paths.items()},
         **{pool.value: path for pool, path in composites.items()},
+        **config.weights,
     }
     return run_stage("uplift", {"uplift": config, "taxonomy": taxonomy}, inputs, out, run, body)
 
@@ -139,7 +153,7 @@ def _shortcuts(shared: _Shared, run: Run) -> list[dict[str, Any]]:
     from threatray.synthesis.threads import fixed_threads
     from threatray.uplift.shortcut import probe
 
-    side, train = shared.config.detector.image_size, shared.parts[PartName.TRAIN]
+    side, train = shared.config.judge.image_size, shared.parts[PartName.TRAIN]
     pools = sorted(shared.config.pools - {Pool.BENIGN, Pool.REAL})
     found: list[dict[str, Any]] = []
     with fixed_threads(1), run.progress.task("shortcut probe", "pool") as update:
@@ -162,7 +176,7 @@ def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
     torch.set_num_threads(1)  # one detector a process; the number of threads can change the last bit
     try:
         arm = shared.config.known_arms[job.arm]
-        side = shared.config.detector.image_size
+        side = shared.config.judge.image_size
         train = shared.parts[PartName.TRAIN]
         pools = {pool: _pool_of(shared, train, pool, side) for pool in arm.shares}
         held = {name: pool_of_part(shared.sources, shared.parts[name], side) for name in (PartName.VALIDATION, PartName.TEST)}
@@ -172,7 +186,7 @@ def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
             pools,
             held[PartName.VALIDATION],
             held[PartName.TEST],
-            shared.config.detector,
+            shared.config.judge,
             classes=shared.sources.classes(),
         )
         return json.loads(json.dumps(result.to_json()))  # type: ignore[no-any-return]

@@ -58,7 +58,8 @@ class Annotations:
             raise DataError(f"annotations: boxes must be float32 of shape (N, 4), got {boxes.dtype} {boxes.shape}.")
         if len(self.labels) != len(boxes):
             raise DataError(f"annotations: {len(boxes)} boxes but {len(self.labels)} labels.")
-        for box, label in zip(boxes, self.labels, strict=True):
+        sound = np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()
+        for box, label in () if sound else zip(boxes, self.labels, strict=True):
             if not (np.isfinite(box).all() and box[2] > box[0] and box[3] > box[1]):
                 raise DataError(f"annotations: box of {label!r} must be finite with x1 > x0 and y1 > y0, got {box.tolist()}.")
         if self.masks is not None and (self.masks.ndim != 3 or self.masks.dtype != np.bool_ or len(self.masks) != len(boxes)):

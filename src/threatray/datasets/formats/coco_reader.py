@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from threatray.core import Provenance
@@ -82,7 +82,7 @@ def read_coco(layout: CocoLayout, options: ReadOptions) -> DatasetStream:
 def _classes(categories: list[Any], file: Path) -> dict[int, str]:
     classes: dict[int, str] = {}
     for category in categories:
-        number, name = (category.get("id"), category.get("name")) if isinstance(category, Mapping) else (None, None)
+        number, name = (category.get("id"), category.get("name")) if isinstance(category, dict) else (None, None)
         if type(number) is not int or not isinstance(name, str) or not name.strip():
             raise DataError(f"{file}: expected categories with a whole 'id' and a 'name', got {str(category)[:100]}.")
         if not _is_unicode(name):
@@ -94,7 +94,7 @@ def _classes(categories: list[Any], file: Path) -> dict[int, str]:
 
 
 def _licences(listed: object) -> dict[object, str]:
-    known = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    known = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     return {one["id"]: one["name"] for one in known if type(one.get("id")) is int and isinstance(one.get("name"), str)}
 
 
@@ -188,7 +188,7 @@ class _Reader:
                 **rest,
             )
         for placed in self.store.orphans():
-            owner = placed.value.get("image_id") if isinstance(placed.value, Mapping) else None
+            owner = placed.value.get("image_id") if isinstance(placed.value, dict) else None
             self.faults.add(self._item(placed), f"belongs to image {str(owner)[:50]!r}, which the file does not list")
 
     def _frame(self, placed: Placed) -> _Frame:
@@ -207,7 +207,7 @@ class _Reader:
         for energy in (low, high):
             if energy is not None and self.options.headers and image_size(energy) != (height, width):
                 raise DataError(f"its {energy.name} has another size than {path.name}")
-        own = safe_id(_text(image, "entry_id")) or image_id(PurePosixPath(path.relative_to(self.layout.root)) if self.many else name)
+        own = safe_id(_text(image, "entry_id")) or image_id(path.relative_to(self.layout.root).as_posix() if self.many else name)
         if self.many:
             owner, _ = self.claims.owner(f"file {path}", self.number)
             if owner != self.number:
@@ -307,7 +307,7 @@ class _ClashError(Exception):
 
 
 def _named(image: Any, otherwise: str) -> str:
-    name = image.get("file_name") if isinstance(image, Mapping) else None
+    name = image.get("file_name") if isinstance(image, dict) else None
     return name[:200] if isinstance(name, str) and name.strip() else otherwise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -81,11 +81,11 @@ def open_claims(*, spill: bool) -> Claims:
 
 def key_of(element: Any) -> int | str | None:
     """An element's id if it is one that others can point to."""
-    return _key(element.get("id")) if isinstance(element, Mapping) else None
+    return _key(element.get("id")) if isinstance(element, dict) else None
 
 
 def _owner_of(annotation: Any) -> int | str | None:
-    return _key(annotation.get("image_id")) if isinstance(annotation, Mapping) else None
+    return _key(annotation.get("image_id")) if isinstance(annotation, dict) else None
 
 
 def _key(value: object) -> int | str | None:
@@ -110,7 +110,7 @@ class _InMemory:
     def read(cls, file: Path) -> _InMemory:
         document = read_json(file)
         for key in _LISTS:
-            value = document.get(key) if isinstance(document, Mapping) else None
+            value = document.get(key) if isinstance(document, dict) else None
             if not isinstance(value, list):
                 raise _missing(file, key, "nothing" if value is None else type(value).__name__)
         store = cls(document["categories"], document.get("licenses"), document["images"], document["annotations"])

@@ -190,11 +190,11 @@ class Locator:
         self._root = root
         self._inside: dict[str, bool] = {}
 
-    def find(self, name: PurePosixPath) -> Path:
+    def find(self, name: PurePosixPath | str) -> Path:
         """The file, in the first of the folders that holds it.
 
         Args:
-            name: A checked relative name, see ``relative_name``.
+            name: A checked relative name, see ``relative_name``, or one out of a folder listing.
 
         Raises:
             DataError: In none of them, or a link leads out of the dataset.
@@ -212,10 +212,10 @@ class Locator:
             if not usable:
                 continue
             if not inside:
-                raise DataError(f"image {name.as_posix()} is a link that leads out of the dataset")
+                raise DataError(f"image {name} is a link that leads out of the dataset")
             return Path(path)
         where = ", ".join(dict.fromkeys((folder.name or str(folder)) + "/" for folder in self._asked))
-        raise DataError(f"its image {name.as_posix()[:200]} is missing (looked in {where})")
+        raise DataError(f"its image {str(name)[:200]} is missing (looked in {where})")
 
     def _is_inside(self, folder: str) -> bool:
         known = self._inside.get(folder)
@@ -240,7 +240,7 @@ def locate(name: PurePosixPath, folders: Iterable[Path], root: Path) -> Path:
     return Locator(folders, root).find(name)
 
 
-def image_id(name: PurePosixPath) -> str:
+def image_id(name: PurePosixPath | str) -> str:
     """An id that is safe as a file name: the image's relative name without extension, folders joined by ``__``.
 
     Example:
@@ -250,6 +250,7 @@ def image_id(name: PurePosixPath) -> str:
     text = str(name)
     if _PLAIN_NAME.fullmatch(text):
         return text.rpartition(".")[0] or text
+    name = PurePosixPath(name)
     parts = name.with_suffix("").parts
     if len(parts) > 1 and parts[0].lower() in IMAGE_FOLDERS:
         parts = parts[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from threatray.core import Provenance
@@ -101,7 +101,6 @@ class _Reader:
         self.options = options
         self.faults = faults
         self.parts = parts
-        self.annotations = Locator([layout.annotations], self.resolved)
         self.images = Locator([layout.images], self.resolved)
         self.by_filename: set[str] = set()
         self.provenances: dict[tuple[str, str], Provenance] = {}
@@ -156,35 +155,35 @@ class _Reader:
             yield name, candidates
 
     def _entry(self, name: str, candidates: list[str]) -> Entry:
-        tree = read_annotation(self._annotation(name))
-        filename = tree.findtext("filename", "").strip()
+        tree = read_annotation(self.layout.annotations, name, self.resolved)
+        filename = _text(tree, "filename")
         stem = name.removesuffix(".xml")
         image = self._image(stem, filename, candidates)
         height, width = self._size(tree, image)
         boxes: list[Box] = []
         labels: list[str] = []
-        place = 0
-        for place, thing in enumerate(tree.iterfind("object"), 1):
-            item = f"{name}, object {place}"
+        objects = tree.findall("object")
+        for place, thing in enumerate(objects, 1):
             try:
                 label, corners = _thing(thing)
                 checked = checked_box(corners, width, height)
             except DataError as error:
-                self.faults.add(item, str(error))
+                self.faults.add(f"{name}, object {place}", str(error))
                 continue
             if checked.overshoot:
-                self.faults.clipped(item, checked.overshoot)
-            self.counts.difficult += (thing.findtext("difficult") or "0").strip() == "1"
-            self.counts.truncated += (thing.findtext("truncated") or "0").strip() == "1"
+                self.faults.clipped(f"{name}, object {place}", checked.overshoot)
+            self.counts.difficult += _text(thing, "difficult") == "1"
+            self.counts.truncated += _text(thing, "truncated") == "1"
             boxes.append(checked.box)
             labels.append(label)
-        if place and not boxes:
+        if objects and not boxes:
             raise DataError("every box of it is broken; without them it would pass for benign")
-        own = image_id(PurePosixPath(image.name))
+        own = image_id(image.name)
         older = filename.replace("\\", "/").rpartition("/")[2]
+        source = tree.find("source")
         words = (
-            (tree.findtext("source/database") or "").strip() or "unknown",
-            (tree.findtext("source/licence") or "").strip() or "unknown",
+            _text(source, "database") or "unknown",
+            _text(source, "licence") or "unknown",
         )
         return Entry(
             id=own,
@@ -192,22 +191,16 @@ class _Reader:
             width=width,
             height=height,
             things=annotations_of(boxes, labels),
-            group=(tree.findtext("group") or "").strip() or PurePosixPath(older).stem or own,
+            group=_text(tree, "group") or _stem(older) or own,
             provenance=self.provenances.setdefault(words, Provenance(*words)),
             part=self.parts.of(stem),
         )
-
-    def _annotation(self, name: str) -> Path:
-        try:
-            return self.annotations.find(PurePosixPath(name))
-        except DataError as error:
-            raise DataError("is a link that leads out of the dataset" if "link" in str(error) else "is no file") from None
 
     def _image(self, stem: str, filename: str, candidates: list[str]) -> Path:
         if len(candidates) > 1 and filename not in candidates:
             raise DataError(f"its image could be {candidates[0]} or {candidates[1]}; keep one")
         if candidates:
-            return self.images.find(PurePosixPath(filename if filename in candidates else candidates[0]))
+            return self.images.find(filename if filename in candidates else candidates[0])
         if not filename:
             raise DataError(f"its image {stem}.jpg (or .png, ...) is missing from {self.layout.images.name}/, and it has no <filename>")
         image = self.images.find(relative_name(filename))
@@ -218,7 +211,8 @@ class _Reader:
 
     def _size(self, tree: Any, image: Path) -> tuple[int, int]:
         """(height, width): of the file, or as annotated where headers shall not be read."""
-        annotated = tuple((tree.findtext(f"size/{side}") or "0").strip() for side in ("height", "width"))
+        given = tree.find("size")
+        annotated = tuple(_text(given, side) or "0" for side in ("height", "width"))
         if not self.options.headers and all(text.isdecimal() and len(text) < 8 and int(text) > 0 for text in annotated):
             height, width = (int(text) for text in annotated)
             if height * width > MAX_PIXELS:
@@ -244,18 +238,29 @@ def _by_stem(folder: Path, wanted: Callable[[str], bool]) -> list[tuple[str, str
         return sorted((one.name.rpartition(".")[0], one.name) for one in listing if wanted(one.name))
 
 
+def _text(element: Any, tag: str) -> str:
+    """The text of a child without white space at its ends; empty if there is no such child."""
+    return "" if element is None else (element.findtext(tag) or "").strip()
+
+
+def _stem(name: str) -> str:
+    """A file name without its suffix."""
+    dot = name.rfind(".")
+    return name[:dot] if 0 < dot < len(name) - 1 else name
+
+
 def _thing(thing: Any) -> tuple[str, tuple[float, ...]]:
-    name = (thing.findtext("name") or "").strip()
+    name = _text(thing, "name")
     if not name:
         raise DataError("has no <name>")
     frame = thing.find("bndbox")
-    texts = ["" if frame is None else (frame.findtext(tag) or "") for tag in _CORNERS]
+    texts = [_text(frame, tag) for tag in _CORNERS]
     try:
         return name, tuple(map(float, texts))
     except ValueError:
         for tag, text in zip(_CORNERS, texts, strict=True):
             if not _is_number(text):
-                raise DataError(f"{name}: <{tag}> must be a number, got {text.strip()[:40]!r}") from None
+                raise DataError(f"{name}: <{tag}> must be a number, got {text[:40]!r}") from None
         raise
 
 

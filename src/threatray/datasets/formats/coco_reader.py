@@ -19,9 +19,9 @@ from threatray.datasets.formats.faults import (
     Locator,
     annotations_of,
     checked_box,
+    checked_name,
     image_id,
     number_of,
-    relative_name,
     safe_id,
 )
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
@@ -198,7 +198,7 @@ class _Reader:
             raise DataError(f"the image id {str(key)[:50]!r} is used more than once, so its annotations cannot be told apart")
         if key is None:
             raise DataError("is no COCO image: it needs an 'id' (whole number or text) and a 'file_name'")
-        name = relative_name(image.get("file_name"))
+        name = checked_name(image.get("file_name"))
         path = self.locator.find(name)
         low, high = (self._energy(image, key) for key in ("low_file_name", "high_file_name"))
         if (low is None) != (high is None):
@@ -253,7 +253,7 @@ class _Reader:
         return found
 
     def _energy(self, image: Mapping[str, Any], key: str) -> Path | None:
-        return self.locator.find(relative_name(image[key])) if image.get(key) is not None else None
+        return self.locator.find(checked_name(image[key])) if image.get(key) is not None else None
 
     def _things(self, key: int | str, frame: _Frame) -> _Things:
         things = _Things()

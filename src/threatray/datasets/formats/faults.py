@@ -56,14 +56,14 @@ class Faults:
         Raises:
             DataError: Reading is strict.
         """
-        item, reason = readable(item), readable(reason)
+        item, reason = printable(item), printable(reason)
         if self._strict:
             raise DataError(f"{self._where}, {item}: {reason}. Correct it, or read without --strict to set it aside.")
         self._found.append(SetAside(item, reason))
 
     def leave_out(self, item: str, reason: str) -> None:
         """Set an item aside because the user asked for it: no fault, so strict reading goes on."""
-        self._found.append(SetAside(readable(item), readable(reason)))
+        self._found.append(SetAside(printable(item), printable(reason)))
 
     def clipped(self, item: str, overshoot: float) -> None:
         """Record that a box was clipped by this many pixels."""
@@ -84,11 +84,11 @@ class Faults:
         return (f"{self._slightly_outside} box(es) reached up to one pixel outside their image and were clipped.",)
 
 
-def readable(text: str) -> str:
+def printable(text: str) -> str:
     r"""A text out of an annotation as it may be printed and stored: line breaks, control codes and broken Unicode are escaped.
 
     Example:
-        >>> readable("a\nb")
+        >>> printable("a\nb")
         'a\\nb'
     """
     if text.isprintable():
@@ -156,14 +156,23 @@ def annotations_of(boxes: Sequence[Box], labels: Sequence[str]) -> Annotations:
     return Annotations(array, tuple(labels))
 
 
+def checked_name(name: object) -> str:
+    """As ``relative_name``, as text with slashes; quick for the plain names that nearly every file has.
+
+    Raises:
+        DataError: Empty, absolute, with ``..``, or no text.
+    """
+    if isinstance(name, str) and _PLAIN_NAME.fullmatch(name):
+        return name
+    return str(relative_name(name))
+
+
 def relative_name(name: object) -> PurePosixPath:
     """A file name out of an annotation, refused unless it is relative and stays below its folder.
 
     Raises:
         DataError: Empty, absolute, with ``..``, or no text.
     """
-    if isinstance(name, str) and _PLAIN_NAME.fullmatch(name):
-        return PurePosixPath(name)
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         raise DataError("names no image file")
     if name.startswith(("/", "\\")) or PureWindowsPath(name).drive:
@@ -174,6 +183,14 @@ def relative_name(name: object) -> PurePosixPath:
     if ".." in path.parts:
         raise DataError(f"file name {name[:200]!r} leads out of the dataset with '..'")
     return path
+
+
+def stays_inside(path: Path, root: Path) -> bool:
+    """Whether a path, with its links followed, lies below the dataset's resolved folder; a link that goes in circles does not."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
+        return False
 
 
 class Locator:
@@ -206,7 +223,7 @@ class Locator:
             except (OSError, ValueError):  # not there, too long for the file system, no text that it could store
                 continue
             if stat.S_ISLNK(mode):
-                inside, usable = Path(path).resolve().is_relative_to(self._root), Path(path).is_file()
+                inside, usable = stays_inside(Path(path), self._root), Path(path).is_file()
             else:
                 inside, usable = self._is_inside(path.rpartition("/")[0]), stat.S_ISREG(mode)
             if not usable:
@@ -222,7 +239,7 @@ class Locator:
         if known is None:
             if len(self._inside) >= _MOST_FOLDERS_REMEMBERED:
                 self._inside.clear()
-            known = self._inside[folder] = Path(folder).resolve().is_relative_to(self._root)
+            known = self._inside[folder] = stays_inside(Path(folder), self._root)
         return known
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 from threatray.core import Provenance
 from threatray.core.image_file import MAX_PIXELS
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, image_id, relative_name
+from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, checked_name, image_id
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.voc_lists import PartLists, read_part_lists
 from threatray.datasets.formats.voc_writer import write
-from threatray.datasets.formats.voc_xml import read_annotation
+from threatray.datasets.formats.voc_xml import parse_annotation
 from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
 
@@ -155,7 +155,7 @@ class _Reader:
             yield name, candidates
 
     def _entry(self, name: str, candidates: list[str]) -> Entry:
-        tree = read_annotation(self.layout.annotations, name, self.resolved)
+        tree = parse_annotation(f"{self.layout.annotations}/{name}", self.resolved)
         filename = _text(tree, "filename")
         stem = name.removesuffix(".xml")
         image = self._image(stem, filename, candidates)
@@ -203,7 +203,7 @@ class _Reader:
             return self.images.find(filename if filename in candidates else candidates[0])
         if not filename:
             raise DataError(f"its image {stem}.jpg (or .png, ...) is missing from {self.layout.images.name}/, and it has no <filename>")
-        image = self.images.find(relative_name(filename))
+        image = self.images.find(checked_name(filename))
         if image.name in self.by_filename or (self.layout.annotations / f"{image.stem}.xml").exists():
             raise DataError(f"another annotation describes {image.name} already")
         self.by_filename.add(image.name)

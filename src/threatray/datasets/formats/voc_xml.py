@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import Element, TreeBuilder, XMLParser  # nosec: every DTD is refused below, and with it every entity
 
+from threatray.datasets.formats.faults import stays_inside
 from threatray.errors import DataError
 
 _MOST_BYTES: Final = 50_000_000
@@ -25,21 +26,20 @@ class _Builder(TreeBuilder):
         raise _RefusedError(name)
 
 
-def read_annotation(folder: Path, name: str, root: Path) -> Element:
+def parse_annotation(path: Path | str, root: Path) -> Element:
     """The root of an annotation.
 
     Entities can only be declared in a DTD and external ones only be named there, so refusing the DTD refuses XML bombs and
     files that would be fetched. The parser itself finds it, so that no encoding can hide it from a search through the bytes.
 
     Args:
-        folder: The folder of the annotations.
-        name: The file.
+        path: The XML.
         root: The dataset's resolved folder, which no link may lead out of.
 
     Raises:
         DataError: A link that leads out, no file, too large, a DTD, no XML, or another element than ``<annotation>``.
     """
-    tree = parse_annotation(_content(f"{folder}/{name}", root))
+    tree = parse_xml(_content(str(path), root))
     if tree.tag != "annotation":
         raise DataError(f"expected the element <annotation>, got <{str(tree.tag)[:50]}>")
     return tree
@@ -52,7 +52,7 @@ def _content(path: str, root: Path) -> bytes:
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise DataError(f"cannot be read ({error.strerror})") from None
-        if not Path(path).resolve().is_relative_to(root):
+        if not stays_inside(Path(path), root):
             raise DataError("is a link that leads out of the dataset") from None
         return _content(str(Path(path).resolve()), root)
     try:
@@ -68,14 +68,14 @@ def _content(path: str, root: Path) -> bytes:
         os.close(handle)
 
 
-def parse_annotation(data: bytes) -> Element:
+def parse_xml(data: bytes) -> Element:
     """The root element of a document without a DTD.
 
     Raises:
         DataError: A DTD, or no XML.
 
     Example:
-        >>> parse_annotation(b"<a><b>1</b></a>").findtext("b")
+        >>> parse_xml(b"<a><b>1</b></a>").findtext("b")
         '1'
     """
     parser: Any = XMLParser(target=_Builder())  # noqa: S314 - see _Builder

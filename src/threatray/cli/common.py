@@ -82,10 +82,10 @@ def _table(summary: Any, indent: str = "  ") -> list[str]:
             lines.extend(_table(value, indent + "  "))
         elif isinstance(value, dict):
             lines.append(f"{indent}{key}: " + ", ".join(f"{name} {_number(item)}" for name, item in value.items()))
-        elif isinstance(value, list) and any(isinstance(item, str) and " " in item for item in value):
+        elif isinstance(value, list | tuple) and any(isinstance(item, str) and " " in item for item in value):
             lines.append(f"{indent}{key}:")
             lines.extend(f"{indent}  {item}" for item in value)
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             lines.append(f"{indent}{key}: " + (", ".join(_number(item) for item in value) or "none"))
         else:
             lines.append(f"{indent}{key}: {_number(value)}")

@@ -44,6 +44,7 @@ class Faults:
         Raises:
             DataError: Reading is strict.
         """
+        item, reason = printable(item), printable(reason)
         if self._strict:
             raise DataError(f"{self._where}, {item}: {reason}. Correct it, or read without --strict to set it aside.")
         self._found.append(SetAside(item, reason))
@@ -140,6 +141,24 @@ def relative_name(name: object) -> PurePosixPath:
     return path
 
 
+def stays_inside(path: Path, root: Path) -> bool:
+    """Whether a path, with its links followed, lies below the dataset's resolved folder; a link that goes in circles does not."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
+        return False
+
+
+def printable(text: str) -> str:
+    r"""A text that every report can hold: bytes of a file name that are not UTF-8 become ``\udcff``.
+
+    Example:
+        >>> printable("a\udcff.png")
+        'a\\udcff.png'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def locate(name: PurePosixPath, folders: Iterable[Path], root: Path) -> Path:
     """The first of the folders that holds the file.
 
@@ -160,7 +179,7 @@ def locate(name: PurePosixPath, folders: Iterable[Path], root: Path) -> Path:
                 continue
         except OSError:  # a name too long for the file system
             continue
-        if not path.resolve().is_relative_to(root):
+        if not stays_inside(path, root):
             raise DataError(f"image {name.as_posix()} is a link that leads out of the dataset")
         return path
     where = ", ".join(dict.fromkeys((folder.name or str(folder)) + "/" for folder in looked))

@@ -13,7 +13,7 @@ from typing import Any, Final, TextIO
 from threatray.core import SetAside
 from threatray.core.files import write_text
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Faults, image_id, locate, relative_name, safe_id
+from threatray.datasets.formats.faults import Faults, image_id, locate, relative_name, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.record import RecordReader, parsed_json, record_of
 from threatray.datasets.formats.sound import (
@@ -117,7 +117,7 @@ class _Reader:
 
 def _lines(file: Path, resolved: Path) -> Iterator[tuple[int, Mapping[str, Any] | DataError]]:
     """Number and record of each line; a broken line comes as its error."""
-    if not file.resolve().is_relative_to(resolved):
+    if not stays_inside(file, resolved):
         raise DataError(f"{file}: is a link that leads out of the dataset.")
     yield from _json_lines(file) if file.suffix == ".jsonl" else _csv_lines(file)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from threatray.core import SetAside
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id
+from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.record import RecordReader, parsed_json, record_of
 from threatray.datasets.formats.sound import class_name, number_in, numbers_of, sound_entries
@@ -90,7 +90,7 @@ class _Reader:
             raise DataError(f"{file}: its class names cannot be used: {error}.") from None
 
     def _inside(self, file: Path) -> Path:
-        if not file.resolve().is_relative_to(self.resolved):
+        if not stays_inside(file, self.resolved):
             raise DataError("is a link that leads out of the dataset")
         return file
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from threatray.core.files import whole_file
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Faults
+from threatray.datasets.formats.faults import Faults, stays_inside
 from threatray.datasets.formats.format import ReadOptions
 from threatray.errors import DataError, StorageError
 
@@ -31,7 +31,7 @@ def bounded_text(path: Path, root: Path, *, most_bytes: int = LARGEST_TEXT) -> s
     Raises:
         DataError: A link out of the dataset, too large, unreadable, or not UTF-8.
     """
-    if not path.resolve().is_relative_to(root):
+    if not stays_inside(path, root):
         raise DataError("is a link that leads out of the dataset")
     try:
         with path.open("rb") as handle:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent  # no
 from threatray.core import Provenance
 from threatray.core.files import whole_file
 from threatray.datasets.dataset import Dataset, Entry
-from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, image_id, locate, relative_name
+from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, image_id, locate, relative_name, stays_inside
 from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
 
@@ -160,7 +160,7 @@ def _parse(path: Path, root: Path) -> Any:
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import parse
 
-    if not path.resolve().is_relative_to(root):
+    if not stays_inside(path, root):
         raise DataError("is a link that leads out of the dataset")
     try:
         if path.stat().st_size > _MOST_BYTES:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, Self
 
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id
+from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.record import RecordReader, parsed_json
 from threatray.datasets.formats.sound import bounded_text, class_name, sound_entries
@@ -152,7 +152,7 @@ class _Reader:
         """Runs of members with one key."""
         sample: _Sample | None = None
         try:
-            if not shard.resolve().is_relative_to(self.resolved):
+            if not stays_inside(shard, self.resolved):
                 raise DataError("is a link that leads out of the dataset")
             claimed, most = 0, _MOST_EXPANSION * max(shard.stat().st_size, _LARGEST_HEADER)
             with _open(shard) as archive:

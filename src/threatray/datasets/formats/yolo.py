@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Box, Faults, annotations_of, image_id, locate
+from threatray.datasets.formats.faults import Box, Faults, annotations_of, image_id, locate, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.sound import bounded_text, sound_entries
 from threatray.datasets.formats.yolo_labels import kinds_met, parse_line
@@ -94,7 +94,7 @@ class _Reader:
             yield from self._folder(folder, top, part, images)
 
     def _folder(self, folder: Path, top: Path, part: str, images: Sequence[str]) -> Iterator[Entry]:
-        if not folder.resolve().is_relative_to(self.root):
+        if not stays_inside(folder, self.root):
             self.faults.add(folder.name, "is a link that leads out of the dataset")
             return
         place = PurePosixPath(folder.relative_to(self.layout.root))

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, Final
 
-from threatray.datasets.formats.faults import relative_name
+from threatray.datasets.formats.faults import relative_name, stays_inside
 from threatray.datasets.formats.sound import bounded_text, class_name
 from threatray.datasets.pixels import IMAGE_SUFFIXES
 from threatray.errors import DataError
@@ -204,7 +204,7 @@ def _add_source(layout: YoloLayout, part: str, name: str, file: Path) -> None:
             continue
         if not found:
             continue
-        if not place.resolve().is_relative_to(resolved):
+        if not stays_inside(place, resolved):
             layout.notes.append(f"{file.name}: {name[:200]!r} is a link out of the dataset and was not read.")
             return
         if place != layout.root / name:
@@ -335,7 +335,7 @@ def _text(value: object, key: str) -> str:
 
 def listed_names(file: Path, resolved: Path) -> Iterator[tuple[int, PurePosixPath | DataError]]:
     """Line number and image name of each line of a list; a name that is refused comes as its error."""
-    if not file.resolve().is_relative_to(resolved):
+    if not stays_inside(file, resolved):
         raise DataError(f"{file}: is a link that leads out of the dataset.")
     with file.open("rb") as handle:
         number = 0

@@ -1,0 +1,169 @@
+"""What the exchange formats share while they stream: bounded text, class names, unique ids, and copies of pictures."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from threatray.core.files import whole_file
+from threatray.datasets.dataset import Entry
+from threatray.datasets.formats.faults import Faults, stays_inside
+from threatray.datasets.formats.format import ReadOptions
+from threatray.errors import DataError, StorageError
+
+LARGEST_TEXT: Final = 16_000_000
+"""Bytes of one label file or record: a thousand outlines of a thousand corners fit."""
+
+LONGEST_CLASS_NAME: Final = 200
+_LONGEST_FILE_NAME: Final = 200
+
+
+def bounded_text(path: Path, root: Path, *, most_bytes: int = LARGEST_TEXT) -> str:
+    """A UTF-8 text file of a dataset, read whole.
+
+    Args:
+        path: The file.
+        root: The dataset's resolved folder, which no link may lead out of.
+        most_bytes: Larger files are refused before they are read.
+
+    Raises:
+        DataError: A link out of the dataset, too large, unreadable, or not UTF-8.
+    """
+    if not stays_inside(path, root):
+        raise DataError("is a link that leads out of the dataset")
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(most_bytes + 1)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})") from None
+    if len(data) > most_bytes:
+        raise DataError(f"is larger than {most_bytes:,} bytes, too large for what it should hold")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text (byte {error.start})") from None
+
+
+def class_name(value: object) -> str:
+    """A class name as it stands, refused where no report or file could carry it.
+
+    Raises:
+        DataError: No text, blank, over 200 characters, or half of a surrogate pair.
+
+    Example:
+        >>> class_name("칼 'knife'")
+        "칼 'knife'"
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"class name must be a text, got {str(value)[:40]!r}")
+    if len(value) > LONGEST_CLASS_NAME:
+        raise DataError(f"class name {value[:40]!r}... is longer than {LONGEST_CLASS_NAME} characters")
+    if not is_text(value):
+        raise DataError(f"class name {value[:40]!r} holds half a character (a lone surrogate)")
+    return value
+
+
+def is_text(value: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON may hold half a character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults, options: ReadOptions) -> Iterator[Entry]:
+    """Entries with unique ids, without those known to be mislabelled.
+
+    Raises:
+        DataError: There is not one.
+    """
+    taken: set[str] = set()
+    count = 0
+    for entry in entries:
+        if entry.id in taken:
+            faults.add(entry.paths[0].name, f"another image is called {entry.id!r} already")
+        elif entry.id in options.mislabelled and entry.is_benign:
+            faults.add(entry.id, "passes for benign but is listed as mislabelled")
+        else:
+            taken.add(entry.id)
+            count += 1
+            yield entry
+    if not count:
+        found = faults.found
+        reason = f"{len(found)} set aside, the first: {found[0].item}: {found[0].reason}" if found else "no image found"
+        raise DataError(f"{root}: holds no usable image ({reason}).")
+
+
+def numbers_of(classes: Sequence[str], where: Path) -> Mapping[str, int]:
+    """Class name -> place in the list.
+
+    Raises:
+        DataError: A class is named twice.
+    """
+    numbers = {name: number for number, name in enumerate(classes)}
+    if len(numbers) != len(classes):
+        raise DataError(f"{where}: a class is named twice in {list(classes)[:20]}.")
+    return numbers
+
+
+def number_in(numbers: Mapping[str, int], label: str, entry: Entry, where: Path) -> int:
+    """The number of an entry's label.
+
+    Raises:
+        DataError: It is not among the classes.
+    """
+    if label not in numbers:
+        raise DataError(f"{where}, {entry.id}: {label!r} is not among the classes {list(numbers)[:20]}.")
+    return numbers[label]
+
+
+def file_stem(entry_id: str) -> str:
+    """An id as the stem of a file name.
+
+    Raises:
+        DataError: Too long, or with something no file name holds.
+    """
+    if not entry_id or len(entry_id.encode("utf-8", "replace")) > _LONGEST_FILE_NAME or not is_text(entry_id):
+        raise DataError(f"its id cannot be a file name of up to {_LONGEST_FILE_NAME} bytes")
+    if entry_id.startswith(".") or any(letter in "/\\\0" or not letter.isprintable() for letter in entry_id):
+        raise DataError("its id holds a slash, a leading dot or a control character")
+    return entry_id
+
+
+def copy_picture(source: Path, folder: Path, stem: str) -> str:
+    """Copy a picture byte for byte; returns its new name.
+
+    Raises:
+        DataError: It cannot be read any more.
+        StorageError: The copy could not be written.
+    """
+    name = stem + source.suffix.lower()
+    on_disk(folder / name, lambda temporary: _copy(source, temporary))
+    return name
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        handle = source.open("rb")
+    except OSError as error:
+        raise DataError(f"its image {source.name} cannot be read ({error.strerror})") from None
+    with handle, target.open("wb") as out:
+        shutil.copyfileobj(handle, out, 1 << 20)
+
+
+def on_disk(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all; ``write`` gets a temporary name.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    try:
+        with whole_file(path) as temporary:
+            write(temporary)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: could not be written ({error.strerror}). Free some space or choose another --out, then run again."
+        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threatray.core.image import COLOUR, DUAL_ENERGY, TRANSMISSION_FLOOR, FloatArray, Quantity, XrayImage
+from threatray.core.sample import Sample
 from threatray.errors import DataError
 from threatray.physics.pseudo_colour import ScannerPalette
+from threatray.tip.isolate import IsolateConfig, Isolated, isolate
+from threatray.tip.refusal import Refused
 
 _BITS: Final = 6  # of each channel in the table of colours
 _DEPTHS: Final = 1536  # nodes along attenuation: a step is a third of a grey level
@@ -115,6 +118,35 @@ class ColourTip:
         pair = np.stack([low, low * share])
         values = np.clip(np.exp(-pair), np.float32(TRANSMISSION_FLOOR), np.float32(1)).reshape(2, *colour.size)
         return XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
+
+
+def isolate_colour(channels: Sample, energies: XrayImage, index: int, config: IsolateConfig | None = None) -> Isolated | Refused:
+    """Take a threat out of a pseudo-colour scan as a pair of energies.
+
+    Its outline is sought in the channels, where steel stands out most (red); its attenuation is the difference of energies.
+
+    Args:
+        channels: The scan as ``as_channel_transmission``, with boxes.
+        energies: The same scan from ``ColourTip.energies``.
+        index: Which of the annotations.
+        config: Limits, for the channels.
+
+    Returns:
+        A dual-energy signature, judged by what the channels show; or why it was refused.
+
+    Raises:
+        DataError: As ``isolate``.
+    """
+    config = config or IsolateConfig()
+    seen = isolate(channels, index, config)
+    if isinstance(seen, Refused):
+        return seen
+    x0, y0, x1, y1 = (round(edge) for edge in seen.box)
+    masks = np.zeros((len(channels.annotations), *channels.image.size), np.bool_)
+    masks[index, y0:y1, x0:x1] = seen.signature.mask
+    masked = replace(channels, image=energies, annotations=replace(channels.annotations, masks=masks))
+    found = isolate(masked, index, replace(config, soft_edge=0, min_contrast=0.0, darkest=TRANSMISSION_FLOOR))
+    return found if isinstance(found, Refused) else replace(seen, signature=found.signature)
 
 
 def _no_brighter(result: NDArray[np.uint8], bag: NDArray[np.uint8], weights: NDArray[np.int32]) -> NDArray[np.uint8]:

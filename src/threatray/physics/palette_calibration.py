@@ -26,6 +26,8 @@ _MATERIAL_ENDS: Final = (0.12, 3.8)  # what the outermost hues stand for
 _PURE_BLUE: Final = 261.0  # beyond this hue lies violet, which no screen uses for metal
 _FLAT: Final = 0.06
 _COLOURED: Final = 0.03
+_VIVID: Final = 0.2
+_FEWEST_VIVID: Final = 200
 _LEVELS: Final = 20
 _HUES: Final = 14
 _SAMPLES_PER_IMAGE: Final = 40_000
@@ -117,8 +119,10 @@ def calibrate_palette(images: Iterable[XrayImage], air: FloatArray, *, name: str
     saturation = _sheet(luma[coloured], hue[coloured], chroma[coloured], levels, nodes)
     ends = (_as_levels(air), _as_levels(black))
     stops = tuple(
-        HueStop(round(float(material), 4), _shades(levels[::-1], node, column[::-1], ends))
-        for node, material, column in zip(nodes, _material_of(nodes, modes), saturation.T, strict=True)
+        HueStop(round(float(material), 4), _shades(levels[::-1], node, column[::-1], ends), round(float(deepest), 4))
+        for node, material, column, deepest in zip(
+            nodes, _material_of(nodes, modes), saturation.T, _deepest(luma, hue, chroma, nodes, (dark_luma, bright), modes), strict=True
+        )
     )
     share = max(float(np.dot(ends[1], LUMA) / np.dot(ends[0], LUMA)), 1e-3)
     palette = ScannerPalette(name, *ends, stops, _exponential(share, gamma), LUMA)
@@ -192,6 +196,30 @@ def _sheet(
         share = (1 - trust) * np.minimum(1, 5 * near)
         filled, trust = filled + share * value, trust + share
     return np.asarray(filled / np.maximum(trust, 1e-12))
+
+
+def _deepest(
+    luma: NDArray[np.float64],
+    hue: NDArray[np.float64],
+    chroma: NDArray[np.float64],
+    nodes: NDArray[np.float64],
+    ends: tuple[float, float],
+    modes: tuple[float, float, float],
+) -> NDArray[np.float64]:
+    """The least lightness at which each hue of metal is still seen; other materials are seldom thick enough to tell."""
+    column = np.round((hue - nodes[0]) / (nodes[1] - nodes[0]))
+    vivid = chroma > _VIVID
+    found = np.zeros(len(nodes))
+    for place in range(len(nodes)):
+        if nodes[place] < modes[2]:
+            continue
+        here = luma[vivid & (column == place)]
+        # Where a hue fades to black it gets less vivid on the way; where it ends in a vivid colour, the screen stops there.
+        dark = np.quantile(here, 0.01) if here.size >= _FEWEST_VIVID else ends[0]
+        at_dark = (luma < dark + 0.02) & (column == place)
+        stays = at_dark.sum() >= _FEWEST_VIVID and np.median(chroma[at_dark]) > _VIVID
+        found[place] = np.clip((dark - ends[0]) / (ends[1] - ends[0]), 0, 0.5) if stays else 0.0
+    return found
 
 
 def _shades(levels: NDArray[np.float64], hue: float, chroma: NDArray[np.float64], ends: tuple[Rgb, Rgb]) -> tuple[Rgb, ...]:

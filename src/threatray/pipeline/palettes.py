@@ -168,7 +168,7 @@ def _as_toml(palette: ScannerPalette) -> str:
         "]",
     ]
     for stop in palette.stops:
-        lines += ["", "[[palette.stops]]", f"material = {float(stop.material)!r}", "shades = ["]
+        lines += ["", "[[palette.stops]]", f"material = {float(stop.material)!r}", f"deepest = {float(stop.deepest)!r}", "shades = ["]
         lines += [f"  {_array(shade)}," for shade in stop.shades] + ["]"]
     return "\n".join(lines) + "\n"
 

@@ -21,7 +21,8 @@ _DEPTHS: Final = 1536  # nodes along attenuation: a step is a third of a grey le
 _SHARES: Final = 192  # nodes along A_high / A_low
 _LEAST_SHARE: Final = 0.2
 _LARGEST_SHARE: Final = 1.0
-_UINT8_WEIGHT: Final = 1 << 14
+_PIXEL: Final = np.dtype((np.void, 3))  # three bytes moved as one
+_LUMA_TOLERANCE: Final = np.float32(5e-4)  # float32 of a sum of three products; far under one level
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,22 @@ class ColourTip:
         if not (np.isfinite(low).all() and np.isfinite(high).all() and min(low.min(), high.min()) >= 0):
             raise DataError("colour window: added attenuation must be finite and at least 0.")
         tables = _tables(self.palette)
-        pixels = bag.reshape(-1, 3)[touched]
+        pixels = bag.reshape(-1, 3).take(touched, axis=0)
         own = _cell(pixels)
         own_low, own_high = tables.low[own], tables.high[own]
         before, after = tables.place(own_low, own_high), tables.place(own_low + low, own_high + high)
         darker = tables.luma[after] / tables.luma[before]
-        shown = tables.colours[before]
-        values = (pixels - shown) * np.minimum(darker, np.float32(1))[:, None] + tables.colours[after]
-        result = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-        result[after == before] = pixels[after == before]
-        out.reshape(-1, 3)[touched] = _no_brighter(result, pixels, tables.weights)
+        brighter = np.maximum(darker, np.float32(1))
+        own_colour = pixels.astype(np.float32)
+        values = own_colour - tables.colours.take(before, axis=0)
+        values *= np.minimum(darker, np.float32(1))[:, None]
+        shown = tables.colours.take(after, axis=0)
+        if brighter.max() > 1:  # a hue that ends above the bag's darkness
+            shown /= brighter[:, None]
+        values += shown
+        # Half a level and cut off is rounding; where the table's node stays the same, the residual gives the pixel back exactly.
+        result = np.clip(np.add(values, np.float32(0.5), out=values), 0, 255, out=values).astype(np.uint8)
+        out.reshape(-1, 3).view(_PIXEL)[touched, 0] = _no_brighter(result, own_colour, tables.weights).view(_PIXEL)[:, 0]
         return out
 
     def energies(self, colour: XrayImage) -> XrayImage:
@@ -149,14 +156,14 @@ def isolate_colour(channels: Sample, energies: XrayImage, index: int, config: Is
     return found if isinstance(found, Refused) else replace(seen, signature=found.signature)
 
 
-def _no_brighter(result: NDArray[np.uint8], bag: NDArray[np.uint8], weights: NDArray[np.int32]) -> NDArray[np.uint8]:
+def _no_brighter(result: NDArray[np.uint8], bag: FloatArray, weights: FloatArray) -> NDArray[np.uint8]:
     """Rounding and the edges of the colour cube may add a grey level of luma: take it away again."""
-    excess = result.astype(np.int32) @ weights - bag.astype(np.int32) @ weights
-    over = np.flatnonzero(excess > 0)
+    limit = bag @ weights + _LUMA_TOLERANCE
+    over = np.flatnonzero(result.astype(np.float32) @ weights > limit)
     while over.size:
         # One level of every channel that has one: at least the excess, as weights sum to one level of luma.
         result[over] -= (result[over] > 0).astype(np.uint8)
-        over = over[result[over].astype(np.int32) @ weights > bag[over].astype(np.int32) @ weights]
+        over = over[result[over].astype(np.float32) @ weights > limit[over]]
     return result
 
 
@@ -172,7 +179,7 @@ class _Tables:
     high: FloatArray
     colours: FloatArray  # (depths * shares, 3) in 0..255
     luma: FloatArray  # (depths * shares,)
-    weights: NDArray[np.int32]
+    weights: FloatArray
     depth_scale: np.float32
 
     def place(self, low: FloatArray, high: FloatArray) -> NDArray[np.intp]:
@@ -196,6 +203,6 @@ def _tables(palette: ScannerPalette) -> _Tables:
     transmission = np.clip(np.exp(-pair), TRANSMISSION_FLOOR, 1).astype(np.float32)
     shown = palette.render(XrayImage(transmission, Quantity.TRANSMISSION, DUAL_ENERGY)).values
     colours = np.ascontiguousarray(shown.reshape(3, -1).T * np.float32(255))
-    whole = np.round(np.array(palette.weights) * _UINT8_WEIGHT).astype(np.int32)
-    luma = np.maximum(colours @ np.array(palette.weights, np.float32), np.float32(0.5))
-    return _Tables(cells[0], cells[1], colours, luma, whole, np.float32((_DEPTHS - 1) / palette.black_attenuation))
+    weights = np.array(palette.weights, np.float32)
+    luma = np.maximum(colours @ weights, np.float32(0.5))
+    return _Tables(cells[0], cells[1], colours, luma, weights, np.float32((_DEPTHS - 1) / palette.black_attenuation))

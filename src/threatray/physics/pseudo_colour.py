@@ -28,10 +28,13 @@ class HueStop:
     Args:
         material: Place on the material axis; polymers are near 0.2, aluminium near 1, steel near 3.
         shades: Colours (R, G, B) in 0..255 between air and black, from light to dark.
+        deepest: Least lightness that the screen shows in this hue, in [0, 1): what is denser looks the same. Some screens paint
+            thick steel one saturated blue and only thick mixtures black.
     """
 
     material: float
     shades: tuple[Rgb, ...]
+    deepest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class ScannerPalette:
         if (attenuations[0], levels[0], levels[-1]) != (0, 1, 0) or not (_rises(attenuations) and _rises(levels[::-1])):
             raise ConfigError(f"palette {self.name}: lightness must fall from (0, 1) to (black, 0), got {self.lightness}.")
         for stop in self.stops:
+            if not 0 <= stop.deepest < 1:
+                raise ConfigError(f"palette {self.name}, stop at {stop.material}: deepest must lie in [0, 1), got {stop.deepest}.")
             sums = [float(np.dot(self.weights, shade)) for shade in (self.air, *stop.shades, self.black)]
             if not _rises(sums[::-1]):
                 raise ConfigError(
@@ -118,7 +123,9 @@ class ScannerPalette:
         stop = np.clip(np.searchsorted(materials, place, side="right") - 1, 0, len(materials) - 2)
         hue_share = ((place - materials[stop]) / (materials[stop + 1] - materials[stop])).astype(np.float32)[:, None]
         attenuations, levels = zip(*self.lightness, strict=True)
-        level, level_share = _split(np.interp(low, attenuations, levels))
+        deepest = np.array([stop.deepest for stop in self.stops])
+        floor = deepest[stop] * (1 - hue_share[:, 0]) + deepest[stop + 1] * hue_share[:, 0]
+        level, level_share = _split(np.maximum(np.interp(low, attenuations, levels), floor))
         flat = table.reshape(-1, 3)
         first, second = stop * _LEVELS + level, (stop + 1) * _LEVELS + level
         lighter = flat[first + 1] * (1 - hue_share) + flat[second + 1] * hue_share

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from threatray.core import DUAL_ENERGY, BoolArray, FloatArray, Quantity, Sample, XrayImage
-from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+from threatray.physics.pseudo_colour import DEFAULT_PALETTE, ScannerPalette
+from threatray.pipeline.palettes import ScannerPalettes
 from threatray.tip.bag import air_colour
+from threatray.tip.colour import ColourTip
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,20 +20,29 @@ class TransmissionView:
     Args:
         sample: The scan; its image is a transmission.
         stored: The scan as it was read.
-        air: (3,) colour of air that a pseudo-colour scan was divided by; None for a scan with real transmissions.
+        air: (3,) colour of air of a pseudo-colour scan; None for a scan with real transmissions.
+        palette: The palette that a pseudo-colour scan was read with; None if it was divided by its air, channel by channel.
     """
 
     sample: Sample
     stored: XrayImage
     air: FloatArray | None
+    palette: ScannerPalette | None = None
 
     @classmethod
-    def of(cls, sample: Sample) -> TransmissionView:
-        """Dual-energy and grey scans are transmissions already; colour is divided by its air, channel by channel."""
+    def of(cls, sample: Sample, palettes: ScannerPalettes | None = None) -> TransmissionView:
+        """Dual-energy and grey scans are transmissions already; colour becomes a pair of energies, or three channels without palettes.
+
+        Raises:
+            DataError: A pseudo-colour scan without air, or with air that none of the palettes has.
+        """
         if sample.image.quantity is not Quantity.PSEUDO_COLOUR:
             return cls(replace(sample, image=sample.image.transmission()), sample.image, None)
         air = air_colour(sample.image)
-        return cls(replace(sample, image=sample.image.as_channel_transmission(air)), sample.image, air)
+        if palettes is None:
+            return cls(replace(sample, image=sample.image.as_channel_transmission(air)), sample.image, air)
+        palette = palettes.of(air)
+        return cls(replace(sample, image=ColourTip(palette).energies(sample.image)), sample.image, air, palette)
 
     def colour_of(self, composite: XrayImage, changed: BoolArray) -> XrayImage:
         """A composite made from this scan as the pseudo-colour image a dataset stores.
@@ -40,6 +51,8 @@ class TransmissionView:
             composite: Transmission in this scan's frame.
             changed: (H, W) bool, where it differs from the scan; elsewhere a pseudo-colour scan keeps its pixels bit for bit.
         """
+        if self.palette is not None:
+            return self._shown(composite, changed, self.palette)
         if self.air is not None:
             values = np.clip(composite.values * self.air.reshape(-1, 1, 1), 0.0, 1.0)
             kept = np.where(changed, values, self.stored.values).astype(np.float32)
@@ -47,3 +60,16 @@ class TransmissionView:
         if composite.channels == DUAL_ENERGY:
             return DEFAULT_PALETTE.render(composite)
         return XrayImage(composite.values, Quantity.PSEUDO_COLOUR, composite.channels)
+
+    def _shown(self, composite: XrayImage, changed: BoolArray, palette: ScannerPalette) -> XrayImage:
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        if rows.size == 0:
+            return self.stored
+        window = np.s_[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        added = np.log(self.sample.image.values[window]) - np.log(composite.values[window])
+        added = np.where(changed[window[1:]], np.maximum(added, 0), 0).astype(np.float32)
+        bag = np.rint(self.stored.values[window].transpose(1, 2, 0) * np.float32(255)).astype(np.uint8)
+        values = self.stored.values.copy()
+        made = ColourTip(palette).window(np.ascontiguousarray(bag), added).transpose(2, 0, 1)
+        values[window] = np.where(added.any(axis=0), made.astype(np.float32) / np.float32(255), values[window])
+        return XrayImage(values, Quantity.PSEUDO_COLOUR, self.stored.channels)

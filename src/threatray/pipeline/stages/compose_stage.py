@@ -17,10 +17,11 @@ from threatray.core.files import read_json, write_json, write_text
 from threatray.core.manifest import RunManifest, SetAside
 from threatray.datasets.formats.coco import image_record, write_annotations, write_images
 from threatray.errors import DataError
+from threatray.pipeline.palettes import ScannerPalettes
 from threatray.pipeline.sources import Located, Role, Sources, Taxonomy
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.plan_stage import PLAN_FILE
-from threatray.pipeline.stages.signatures_stage import read_places
+from threatray.pipeline.stages.signatures_stage import read_places, read_stage_palettes
 from threatray.pipeline.views import TransmissionView
 from threatray.pipeline.workers import run_jobs
 from threatray.tip.compose import ComposeConfig, CompositeParams, apply_composite, draw_composite
@@ -39,6 +40,7 @@ class _Shared:
     library: SignatureLibrary
     positions: Mapping[str, list[tuple[float, float]]]
     quantity: Quantity
+    palettes: ScannerPalettes | None
     seed: int
     folder: Path
 
@@ -79,7 +81,7 @@ def compose(
         _, positions = read_places(signatures)
         used = {composite.bag_id: bags[composite.bag_id] for composite in wanted.composites}
         opened = SignatureLibrary.open(library)
-        shared = _Shared(config, sources, used, opened, positions, sources.quantity, run.seed, work)
+        shared = _Shared(config, sources, used, opened, positions, sources.quantity, read_stage_palettes(signatures), run.seed, work)
         with run.progress.task("compose", "composite") as update:
             done = run_jobs(_compose_one, shared, wanted.composites, workers=run.workers, update=update, ledger=work / ".composites.ledger")
         made = [entry for entry in done if "params" in entry]
@@ -108,7 +110,8 @@ def _compose_one(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
 def _composed(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
     located = shared.bags[planned.bag_id]
     bag = shared.sources.load(located, shared.quantity)
-    view = TransmissionView.of(replace(bag, group=f"{located.role.value}:{bag.group}"))  # so that no split can hide it
+    bag = replace(bag, group=f"{located.role.value}:{bag.group}")  # so that no split can hide it
+    view = TransmissionView.of(bag, shared.palettes)
     drawn = draw_composite(
         view.sample.image,
         planned.bag_id,

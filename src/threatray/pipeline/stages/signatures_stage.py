@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from threatray.core import Quantity, SetAside
+from threatray.core import Quantity, SetAside, XrayImage
 from threatray.core.files import read_json, write_json
 from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError, ThreatrayError
+from threatray.pipeline.palettes import AUTO, PALETTES_FILE, ScannerPalettes, palettes_for, read_palettes, write_palettes
 from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.views import TransmissionView
 from threatray.pipeline.workers import run_jobs
 from threatray.tip.bag import bag_mask
+from threatray.tip.colour import isolate_colour
 from threatray.tip.isolate import IsolateConfig, isolate
 from threatray.tip.library import LibraryEntry, write_index, write_signature
 from threatray.tip.placement import relative_length, relative_position
@@ -34,10 +36,13 @@ class SignaturesConfig:
 
     Args:
         min_quality: Signatures below this quality are refused.
+        palette: How pseudo-colour is read: ``auto`` calibrates each scanner's palette on the training scans and reads two energies
+            from its colours; ``channels`` takes red, green and blue for three energies; else a file of palettes to use.
         isolate: How one is isolated.
     """
 
     min_quality: float = 0.3
+    palette: str = AUTO
     isolate: IsolateConfig = field(default_factory=IsolateConfig)
 
     def __post_init__(self) -> None:
@@ -50,6 +55,7 @@ class _Shared:
     config: SignaturesConfig
     sources: Sources
     quantity: Quantity
+    palettes: ScannerPalettes | None
     folder: Path
 
 
@@ -63,7 +69,10 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
     def body(work: Path) -> Outcome:
         sources = Sources.open(paths, taxonomy, strict=run.strict)
         threats = read_parts(split, sources)[PartName.TRAIN].threats
-        shared = _Shared(config, sources, sources.quantity, work)
+        palettes = _palettes(config, sources, threats)
+        if palettes is not None:
+            write_palettes(work / PALETTES_FILE, palettes)
+        shared = _Shared(config, sources, sources.quantity, palettes, work)
         with run.progress.task("signatures", "scan") as update:
             found = run_jobs(_isolate_all, shared, threats, workers=run.workers, update=update, ledger=work / ".scans.ledger")
         entries = [LibraryEntry.from_json(entry, "ledger") for each in found for entry in each["entries"]]
@@ -86,13 +95,30 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
     return run_stage("signatures", {"signatures": config, "taxonomy": taxonomy}, inputs, out, run, body)
 
 
+def _palettes(config: SignaturesConfig, sources: Sources, threats: tuple[Located, ...]) -> ScannerPalettes | None:
+    if sources.quantity is not Quantity.PSEUDO_COLOUR:
+        return None
+
+    def load(located: Located) -> XrayImage:
+        return sources.load(located, Quantity.PSEUDO_COLOUR).image
+
+    return palettes_for(config.palette, threats, load)
+
+
+def read_stage_palettes(folder: Path) -> ScannerPalettes | None:
+    """The palettes that the stage's signatures were read with; None where they are channels or true energies."""
+    return read_palettes(folder / PALETTES_FILE) if (folder / PALETTES_FILE).is_file() else None
+
+
 def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
     """Every threat of one scan."""
     try:
-        view = TransmissionView.of(shared.sources.load(located, shared.quantity))
+        view = TransmissionView.of(shared.sources.load(located, shared.quantity), shared.palettes)
     except ThreatrayError as error:
         return {"entries": [], "places": [], "refused": [{"item": located.key, "reason": str(error)}]}
-    sample, bag = view.sample, bag_mask(view.sample.image)
+    sample = view.sample
+    channels = sample if view.palette is None or view.air is None else replace(sample, image=view.stored.as_channel_transmission(view.air))
+    bag = bag_mask(channels.image)
     entries, refused, places = [], [], []
     limits = shared.config.isolate
     if shared.quantity is Quantity.TRANSMISSION:
@@ -104,7 +130,7 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
             places.append(
                 {"class_name": label, "relative_length": relative_length(bag, box), "position": list(relative_position(bag, box))}
             )
-        found = isolate(sample, index, limits)
+        found = isolate(sample, index, limits) if view.palette is None else isolate_colour(channels, sample.image, index, limits)
         if isinstance(found, Refused):
             refused.append({"item": f"{located.key}-{index} ({label})", "reason": str(found)})
         elif found.quality < shared.config.min_quality:

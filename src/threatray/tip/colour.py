@@ -1,0 +1,208 @@
+"""Projection into pseudo-colour scans: to energies with the scanner's palette, add, and back to its colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threatray.core.image import COLOUR, DUAL_ENERGY, TRANSMISSION_FLOOR, FloatArray, Quantity, XrayImage
+from threatray.core.sample import Sample
+from threatray.errors import DataError
+from threatray.physics.pseudo_colour import ScannerPalette
+from threatray.tip.isolate import IsolateConfig, Isolated, isolate
+from threatray.tip.refusal import Refused
+
+_BITS: Final = 6  # of each channel in the table of colours
+_DEPTHS: Final = 1536  # nodes along attenuation: a step is a third of a grey level
+_SHARES: Final = 192  # nodes along A_high / A_low
+_LEAST_SHARE: Final = 0.2
+_LARGEST_SHARE: Final = 1.0
+_PIXEL: Final = np.dtype((np.void, 3))  # three bytes moved as one
+_LUMA_TOLERANCE: Final = np.float32(5e-4)  # float32 of a sum of three products; far under one level
+
+
+@dataclass(frozen=True)
+class ColourTip:
+    r"""Projects attenuations into 8-bit pseudo-colour.
+
+    With :math:`P` the palette's colour of a pair of attenuations and :math:`P^{-1}` the pair nearest to a colour c,
+
+    .. math:: A = P^{-1}(c), \qquad c' = P(A + A_\mathrm{threat}) + \frac{Y(P(A + A_\mathrm{threat}))}{Y(P(A))}\,\bigl(c - P(A)\bigr)
+
+    The second term carries on what the palette cannot say of the bag's own colour (grain, JPEG, a scanner's whim), darkened as the
+    pixel is. So adding nothing changes nothing, and colours off the palette survive.
+
+    Args:
+        palette: The scanner's palette, given or calibrated.
+
+    Example:
+        >>> from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+        >>> bag = np.full((1, 2, 3), (232, 150, 44), np.uint8)  # organic: orange
+        >>> steel = np.zeros((2, 1, 2), np.float32); steel[:, 0, 0] = 1.0, 0.4
+        >>> ColourTip(DEFAULT_PALETTE).window(bag, steel)[0].tolist()[1]
+        [232, 150, 44]
+    """
+
+    palette: ScannerPalette
+
+    def window(self, bag: NDArray[np.uint8], added: FloatArray) -> NDArray[np.uint8]:
+        """The window of a scan with something more in it. Touches only the pixels where something is added.
+
+        Args:
+            bag: (H, W, 3) uint8, RGB: the part of the scan under the signature's window.
+            added: (2, H, W) float32, low- and high-energy attenuation of the threat, at least 0; sums of several threats are
+                fine, and adding them at once or one after the other differs by rounding only.
+
+        Returns:
+            (H, W, 3) uint8. Where nothing is added, the bag's pixels bit for bit; nowhere of higher luma than the bag.
+
+        Raises:
+            DataError: Shapes, types or signs are wrong.
+
+        Note:
+            All by tables, about 60 ns a changed pixel. The tables of a palette (5 MB) are built at its first use, in about half a
+            second, and kept.
+        """
+        if bag.ndim != 3 or bag.shape[2] != 3 or bag.dtype != np.uint8:
+            raise DataError(f"colour window: expected a uint8 array of shape (H, W, 3), got {bag.dtype} {bag.shape}.")
+        if added.shape != (2, *bag.shape[:2]):
+            raise DataError(f"colour window: expected added attenuation of shape {(2, *bag.shape[:2])}, got {added.shape}.")
+        low, high = added.reshape(2, -1)
+        touched = np.flatnonzero((low > 0) | (high > 0))
+        out = bag.copy()
+        if touched.size == 0:
+            return out
+        low, high = low[touched], high[touched]
+        if not (np.isfinite(low).all() and np.isfinite(high).all() and min(low.min(), high.min()) >= 0):
+            raise DataError("colour window: added attenuation must be finite and at least 0.")
+        tables = _tables(self.palette)
+        pixels = bag.reshape(-1, 3).take(touched, axis=0)
+        own = _cell(pixels)
+        own_low, own_high = tables.low[own], tables.high[own]
+        before, after = tables.place(own_low, own_high), tables.place(own_low + low, own_high + high)
+        darker = tables.luma[after] / tables.luma[before]
+        brighter = np.maximum(darker, np.float32(1))
+        own_colour = pixels.astype(np.float32)
+        values = own_colour - tables.colours.take(before, axis=0)
+        values *= np.minimum(darker, np.float32(1))[:, None]
+        shown = tables.colours.take(after, axis=0)
+        if brighter.max() > 1:  # a hue that ends above the bag's darkness
+            shown /= brighter[:, None]
+        values += shown
+        # Half a level and cut off is rounding; where the table's node stays the same, the residual gives the pixel back exactly.
+        result = np.clip(np.add(values, np.float32(0.5), out=values), 0, 255, out=values).astype(np.uint8)
+        out.reshape(-1, 3).view(_PIXEL)[touched, 0] = _no_brighter(result, own_colour, tables.weights).view(_PIXEL)[:, 0]
+        return out
+
+    def energies(self, colour: XrayImage) -> XrayImage:
+        """The whole scan as a pair of transmissions, for isolating a signature.
+
+        Args:
+            colour: Pseudo-colour with channels ``COLOUR``.
+
+        Returns:
+            ``palette.invert(colour)``, with the exact low energy, and the high one by the ratio of the nearest of 262,144 colours:
+            20 times as fast, and within 2 % of it in colours that the palette has.
+
+        Raises:
+            DataError: Not pseudo-colour with channels ``COLOUR``.
+        """
+        if colour.quantity is not Quantity.PSEUDO_COLOUR or colour.channels != COLOUR:
+            raise DataError(f"energies: expected pseudo-colour with channels {COLOUR}, got {colour.quantity.value} {colour.channels}.")
+        tables, palette = _tables(self.palette), self.palette
+        pixels = colour.values.reshape(3, -1)
+        levels = np.rint(pixels.T * np.float32(255)).astype(np.uint8)
+        weights = np.array(palette.weights, np.float32)
+        bright, dark = (float(weights @ np.array(end, np.float32)) / 255 for end in (palette.air, palette.black))
+        knots, lightness = (np.array(side, np.float32) for side in zip(*palette.lightness, strict=True))
+        low = np.interp((weights @ pixels - dark) / (bright - dark), lightness[::-1], knots[::-1]).astype(np.float32)
+        cell = _cell(levels)
+        share = np.clip(tables.high[cell] / np.maximum(tables.low[cell], np.float32(1e-6)), _LEAST_SHARE, _LARGEST_SHARE)
+        pair = np.stack([low, low * share])
+        values = np.clip(np.exp(-pair), np.float32(TRANSMISSION_FLOOR), np.float32(1)).reshape(2, *colour.size)
+        return XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
+
+
+def isolate_colour(channels: Sample, energies: XrayImage, index: int, config: IsolateConfig | None = None) -> Isolated | Refused:
+    """Take a threat out of a pseudo-colour scan as a pair of energies.
+
+    Its outline is sought in the channels, where steel stands out most (red); its attenuation is the difference of energies.
+
+    Args:
+        channels: The scan as ``as_channel_transmission``, with boxes.
+        energies: The same scan from ``ColourTip.energies``.
+        index: Which of the annotations.
+        config: Limits, for the channels.
+
+    Returns:
+        A dual-energy signature, judged by what the channels show; or why it was refused.
+
+    Raises:
+        DataError: As ``isolate``.
+    """
+    config = config or IsolateConfig()
+    seen = isolate(channels, index, config)
+    if isinstance(seen, Refused):
+        return seen
+    x0, y0, x1, y1 = (round(edge) for edge in seen.box)
+    masks = np.zeros((len(channels.annotations), *channels.image.size), np.bool_)
+    masks[index, y0:y1, x0:x1] = seen.signature.mask
+    masked = replace(channels, image=energies, annotations=replace(channels.annotations, masks=masks))
+    found = isolate(masked, index, replace(config, soft_edge=0, min_contrast=0.0, darkest=TRANSMISSION_FLOOR))
+    return found if isinstance(found, Refused) else replace(seen, signature=found.signature)
+
+
+def _no_brighter(result: NDArray[np.uint8], bag: FloatArray, weights: FloatArray) -> NDArray[np.uint8]:
+    """Rounding and the edges of the colour cube may add a grey level of luma: take it away again."""
+    limit = bag @ weights + _LUMA_TOLERANCE
+    over = np.flatnonzero(result.astype(np.float32) @ weights > limit)
+    while over.size:
+        # One level of every channel that has one: at least the excess, as weights sum to one level of luma.
+        result[over] -= (result[over] > 0).astype(np.uint8)
+        over = over[result[over].astype(np.float32) @ weights > limit[over]]
+    return result
+
+
+def _cell(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
+    deep: NDArray[np.intp] = (pixels >> (8 - _BITS)).astype(np.intp)
+    cell: NDArray[np.intp] = (deep[:, 0] << 2 * _BITS) | (deep[:, 1] << _BITS) | deep[:, 2]
+    return cell
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    low: FloatArray  # (cells,) attenuations of each cell of the colour cube
+    high: FloatArray
+    colours: FloatArray  # (depths * shares, 3) in 0..255
+    luma: FloatArray  # (depths * shares,)
+    weights: FloatArray
+    depth_scale: np.float32
+
+    def place(self, low: FloatArray, high: FloatArray) -> NDArray[np.intp]:
+        """Node of the render table nearest to a pair of attenuations."""
+        depth = np.minimum(low * self.depth_scale + np.float32(0.5), np.float32(_DEPTHS - 1)).astype(np.intp)
+        share = high / np.maximum(low, np.float32(1e-6))
+        scale = np.float32((_SHARES - 1) / (_LARGEST_SHARE - _LEAST_SHARE))
+        column = np.clip((share - np.float32(_LEAST_SHARE)) * scale + np.float32(0.5), 0, _SHARES - 1).astype(np.intp)
+        return np.asarray(depth * _SHARES + column, np.intp)
+
+
+@lru_cache(maxsize=8)
+def _tables(palette: ScannerPalette) -> _Tables:
+    steps = (np.arange(1 << _BITS, dtype=np.float32) + np.float32(0.5)) * (256 >> _BITS) - np.float32(0.5)
+    cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij")).reshape(3, 1, -1) / np.float32(255)
+    cells = palette.invert(XrayImage(np.ascontiguousarray(cube), Quantity.PSEUDO_COLOUR, COLOUR)).attenuation().values[:, 0]
+    depth = np.linspace(0, palette.black_attenuation, _DEPTHS, dtype=np.float32)[:, None]
+    pair = np.stack(
+        [depth * np.ones((1, _SHARES), np.float32), depth * np.linspace(_LEAST_SHARE, _LARGEST_SHARE, _SHARES, dtype=np.float32)]
+    )
+    transmission = np.clip(np.exp(-pair), TRANSMISSION_FLOOR, 1).astype(np.float32)
+    shown = palette.render(XrayImage(transmission, Quantity.TRANSMISSION, DUAL_ENERGY)).values
+    colours = np.ascontiguousarray(shown.reshape(3, -1).T * np.float32(255))
+    weights = np.array(palette.weights, np.float32)
+    luma = np.maximum(colours @ weights, np.float32(0.5))
+    return _Tables(cells[0], cells[1], colours, luma, weights, np.float32((_DEPTHS - 1) / palette.black_attenuation))

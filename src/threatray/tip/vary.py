@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -130,38 +131,65 @@ class Variation:
 
 def vary(signature: Signature, params: VariationParams) -> Signature:
     """The signature seen as the parameters say; see ``Variation``."""
-    attenuation, mask = signature.image.attenuation().values, signature.mask
-    if params.flip:
-        attenuation, mask = attenuation[..., ::-1], mask[:, ::-1]
     moves = params.angle_deg % 90 != 0 or params.scale != 1 or params.blur_px > 0
-    quarters = 0 if moves else round(params.angle_deg / 90)
     if moves:
-        attenuation, mask = _warp(signature.id, attenuation, mask, params)
+        attenuation, mask = _warp(signature.id, _layers(signature), params)
+        x0, y0, x1, y1 = _extent(signature, mask, params)
+        attenuation, mask = attenuation[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+        transmission = np.exp(attenuation * np.float32(-params.density_power))
+        np.clip(transmission, np.float32(TRANSMISSION_FLOOR), np.float32(1), out=transmission)
+        transmission[~mask] = 1
+        values = transmission.transpose(2, 0, 1)
     else:  # quarter turns are a matter of naming the axes: nothing is lost
-        attenuation, mask = np.rot90(attenuation, quarters, axes=(1, 2)), np.rot90(mask, quarters)
+        quarters = round(params.angle_deg / 90)
+        values, mask = signature.image.values, signature.mask
+        if params.flip:
+            values, mask = values[..., ::-1], mask[:, ::-1]
+        values, mask = np.rot90(values, quarters, axes=(1, 2)), np.rot90(mask, quarters)
+        x0, y0, x1, y1 = _extent(signature, mask, params)
+        values, mask = values[:, y0:y1, x0:x1], mask[y0:y1, x0:x1]
+        if params.density_power != 1:  # else no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
+            values = np.clip(np.where(mask, values ** np.float32(params.density_power), 1), TRANSMISSION_FLOOR, 1).astype(np.float32)
+        # Pixel by pixel in memory, as colour pictures are: products with them run in one sweep.
+        values = np.ascontiguousarray(values.transpose(1, 2, 0)).transpose(2, 0, 1)
+    image = XrayImage(values, Quantity.TRANSMISSION, signature.image.channels)
+    return Signature(signature.id, image, np.ascontiguousarray(mask), signature.class_name, signature.origin)
+
+
+def _extent(signature: Signature, mask: BoolArray, params: VariationParams) -> tuple[int, int, int, int]:
     if not mask.any():
         raise DataError(f"variation of {signature.id}: at scale {params.scale:.4g} no pixel of its mask is left.")
-    if moves or params.density_power != 1:
-        thicker = attenuation * np.float32(params.density_power)
-        values = np.where(mask, np.clip(np.exp(-thicker), TRANSMISSION_FLOOR, 1.0), 1.0).astype(np.float32)
-    else:  # no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
-        values = np.rot90(signature.image.values[..., ::-1] if params.flip else signature.image.values, quarters, axes=(1, 2))
     x0, y0, x1, y1 = (int(edge) for edge in box_of_mask(mask))
-    image = XrayImage(np.ascontiguousarray(values[:, y0:y1, x0:x1]), Quantity.TRANSMISSION, signature.image.channels)
-    return Signature(signature.id, image, np.ascontiguousarray(mask[y0:y1, x0:x1]), signature.class_name, signature.origin)
+    return x0, y0, x1, y1
 
 
-def _warp(name: str, attenuation: FloatArray, mask: BoolArray, params: VariationParams) -> tuple[FloatArray, BoolArray]:
+_moved: WeakKeyDictionary[Signature, FloatArray] = WeakKeyDictionary()
+
+
+def _layers(signature: Signature) -> FloatArray:
+    """(H, W, C + 1): attenuation, and the mask as one more channel, so that it goes exactly where the attenuation goes.
+
+    Kept as long as the signature lives: a library's signatures are varied again and again.
+    """
+    found = _moved.get(signature)
+    if found is None:
+        layers = np.concatenate([signature.image.attenuation().values, signature.mask[None].astype(np.float32)])
+        found = _moved[signature] = np.ascontiguousarray(layers.transpose(1, 2, 0))
+    return found
+
+
+def _warp(name: str, layers: FloatArray, params: VariationParams) -> tuple[FloatArray, BoolArray]:
+    """(h, w, C) attenuation and (h, w) mask, moved."""
     import cv2
 
-    # The mask is moved as one more channel, so that it goes exactly where the attenuation goes.
-    layers = np.concatenate([attenuation, mask[None].astype(np.float32)])
-    top = attenuation.max()
+    top = float(layers[..., :-1].max())
+    if params.flip:
+        layers = np.ascontiguousarray(layers[:, ::-1])
     if params.angle_deg % 360 != 0 or params.scale != 1:
         if params.scale < 1:
             # warpAffine only samples: without this blur a small picture of a large thing shows jagged edges.
             layers = _blur(layers, 0.5 * float(np.sqrt(1 / params.scale**2 - 1)))
-        height, width = layers.shape[1:]
+        height, width = layers.shape[:2]
         radians = np.deg2rad(params.angle_deg)
         cosine, sine = params.scale * np.cos(radians), params.scale * np.sin(radians)
         size = (
@@ -173,22 +201,29 @@ def _warp(name: str, attenuation: FloatArray, mask: BoolArray, params: Variation
         matrix = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0]])
         # Pixel centres lie at whole numbers, so the middle of a row of n pixels is (n - 1) / 2.
         matrix[:, 2] = (np.array(size) - 1) / 2 - matrix[:, :2] @ ((np.array([width, height]) - 1) / 2)
-        moved = [cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_CUBIC) for layer in layers[:-1]]
-        moved.append(cv2.warpAffine(layers[-1], matrix, size, flags=cv2.INTER_LINEAR))
-        layers = np.stack(moved)
+        layers = _each_four(lambda part: cv2.warpAffine(part, matrix, size, flags=cv2.INTER_CUBIC), layers)
     if params.blur_px > 0:
         layers = _blur(layers, params.blur_px)
     # Cubic interpolation overshoots at sharp edges; a thing never gets darker or lighter than it was.
-    coverage = layers[-1]
-    return np.clip(layers[:-1], 0, top), np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
+    coverage = layers[..., -1]
+    return np.clip(layers[..., :-1], 0, top), np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
+
+
+def _each_four(change: Callable[[FloatArray], Any], layers: FloatArray) -> FloatArray:
+    """OpenCV moves up to four channels at once."""
+    parts = [change(np.ascontiguousarray(layers[..., start : start + 4])) for start in range(0, layers.shape[2], 4)]
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=2) if len(parts) > 1 else np.asarray(parts[0])
 
 
 def _blur(layers: FloatArray, sigma: float) -> FloatArray:
     import cv2
 
     reach = int(np.ceil(3 * sigma))
-    padded = np.pad(layers, ((0, 0), (reach, reach), (reach, reach)))
-    return np.stack([cv2.GaussianBlur(layer, (0, 0), sigma) for layer in padded])
+    padded = np.pad(layers, ((reach, reach), (reach, reach), (0, 0)))
+    return _each_four(lambda part: cv2.GaussianBlur(part, (0, 0), sigma), padded)
+
+
+_lengths: WeakKeyDictionary[Signature, float] = WeakKeyDictionary()
 
 
 def length_px(signature: Signature) -> float:
@@ -203,11 +238,16 @@ def length_px(signature: Signature) -> float:
     """
     import cv2
 
-    rows, columns = np.nonzero(signature.mask)
-    # The corners of each pixel, not its centre: one pixel has a length too.
-    corners = np.concatenate([np.stack([columns + dx, rows + dy], axis=1) for dx in (0, 1) for dy in (0, 1)])
-    hull = cv2.convexHull(corners.astype(np.int32))[:, 0].astype(np.float64)
-    return float(np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2).max()))
+    found = _lengths.get(signature)
+    if found is None:
+        # Only the first and last pixel of a row can be outermost; of each its corners, for one pixel has a length too.
+        rows = np.flatnonzero(signature.mask.any(axis=1))
+        first = signature.mask[rows].argmax(axis=1)
+        last = signature.mask.shape[1] - signature.mask[rows, ::-1].argmax(axis=1)
+        corners = np.concatenate([np.stack([columns, rows + down], axis=1) for columns in (first, last) for down in (0, 1)])
+        hull = cv2.convexHull(corners.astype(np.int32))[:, 0].astype(np.float64)
+        found = _lengths[signature] = float(np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2).max()))
+    return found
 
 
 def scale_to_length(signature: Signature, target_length_px: float) -> float:

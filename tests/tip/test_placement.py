@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threatray.errors import ConfigError
-from threatray.tip.bag_map import BagMap
+from threatray.tip.bag_map import BagMap, pieces_of
 from threatray.tip.placement import Difficulty, OcclusionLevel, PlacementMode, bag_under, place, relative_length, valid_places
 from threatray.tip.refusal import Reason, Refused
 
@@ -34,7 +34,7 @@ def test_valid_places_are_those_of_a_slow_loop(seed, min_inside):
 def bag_map(inside: np.ndarray, attenuation: np.ndarray | float = 0.5, step: int = 1) -> BagMap:
     dark = np.broadcast_to(np.asarray(attenuation, np.float32), inside.shape)
     size = (inside.shape[0] * step, inside.shape[1] * step)
-    return BagMap(size, step, inside, np.ascontiguousarray(dark), np.ones(1, np.float32))
+    return BagMap(size, step, inside, np.ascontiguousarray(dark), np.ones(1, np.float32), pieces_of(inside))
 
 
 @laws

@@ -38,13 +38,11 @@ def encode_window(mask: BoolArray, x: int, y: int, height: int, width: int) -> d
     if not (0 <= x <= width - columns and 0 <= y <= height - rows):
         raise DataError(f"mask: its {columns}x{rows} window at ({x}, {y}) leaves the {width}x{height} picture.")
     # COCO runs go down the columns. A row of False above and below ends every run within its column.
-    padded = np.zeros((columns, rows + 2), np.int8)
+    padded = np.zeros((columns, rows + 2), np.bool_)
     padded[:, 1:-1] = mask.T
-    change = np.diff(padded, axis=1)
-    across, starts = np.nonzero(change > 0)
-    ends = np.nonzero(change < 0)[1]
-    offset = (across + x).astype(np.int64) * height + y
-    edges = np.stack([offset + starts, offset + ends], axis=1).ravel()
+    flat = padded.ravel()
+    across, down = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), rows + 2)
+    edges = (across + x) * height + down + y  # where runs begin and end, in turn
     # A run that ends at the bottom of one column goes on at the top of the next.
     joined = np.flatnonzero(edges[1:-1:2] == edges[2::2])
     edges = np.delete(edges, np.concatenate([2 * joined + 1, 2 * joined + 2]))

@@ -25,7 +25,8 @@ class BagMap:
         inside: (rows, columns) bool: the whole cell lies in the bag. Up to ``step - 1`` pixels at the right and lower
             edge belong to no cell.
         attenuation: (rows, columns) float32, mean over the cell and the channels.
-        air: (C,) float32 level of empty air as a share of the largest level.
+        air: (C,) float32 level of empty air.
+        pieces: (rows, columns) int32, 1, 2, ... for the bags that lie apart; 0 outside.
 
     Example:
         >>> levels = np.full((1, 60, 80), 60000, np.uint16); levels[0, 10:50, 20:70] = 30000
@@ -39,6 +40,7 @@ class BagMap:
     inside: BoolArray
     attenuation: FloatArray
     air: FloatArray
+    pieces: NDArray[np.int32]
 
     @classmethod
     def of(cls, transmission: XrayImage, config: BagMaskConfig | None = None) -> Self:
@@ -74,13 +76,20 @@ class BagMap:
         inside = silhouette(np.ascontiguousarray(attenuation), config)
         if step > 1:
             inside = _eroded(inside)  # the outermost cells are air in part
-        return cls((height, width), step, inside, attenuation, white)
+        return cls((height, width), step, inside, attenuation, white, pieces_of(inside))
 
     def cell_box(self, box: tuple[float, float, float, float]) -> tuple[slice, slice]:
         """The cells that a box in pixels touches."""
         x0, y0, x1, y1 = box
         rows = slice(max(0, int(y0 // self.step)), max(0, int(np.ceil(y1 / self.step))))
         return rows, slice(max(0, int(x0 // self.step)), max(0, int(np.ceil(x1 / self.step))))
+
+
+def pieces_of(inside: BoolArray) -> NDArray[np.int32]:
+    """Numbers the bags that lie apart, from 1."""
+    import cv2
+
+    return np.asarray(cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)[1], np.int32)
 
 
 def _averaged(values: NDArray[Any], step: int) -> FloatArray:

@@ -132,7 +132,7 @@ def draw_composite(
         bag = BagMap.of(bag, config.bag)
     if not bag.inside.any():
         return Refused(Reason.NO_BAG, f"{bag_id} holds nothing but air")
-    free = _one_bag(bag.inside, rng)
+    free = _one_bag(bag, rng)
     rim = 2 if bag.step > 1 else 0  # the outermost cells were left out of the map, but belong to the bag
     length = (bag_length_px(free) + rim) * bag.step
     for box in occupied:
@@ -152,14 +152,11 @@ def draw_composite(
     return CompositeParams(bag_id, tuple(insertions), int(rng.integers(_SEEDS)))
 
 
-def _one_bag(inside: BoolArray, rng: np.random.Generator) -> BoolArray:
+def _one_bag(bag: BagMap, rng: np.random.Generator) -> BoolArray:
     """Where several bags lie on the belt, a bag's chance is its area: any of its cells may be hit."""
-    import cv2
-
-    rows, columns = np.nonzero(inside)
-    hit = int(rng.integers(len(rows)))
-    count, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
-    return inside.copy() if count <= 2 else np.asarray(labels == labels[rows[hit], columns[hit]], np.bool_)
+    areas = np.bincount(bag.pieces.ravel())[1:]
+    piece = 1 + int(rng.choice(len(areas), p=areas / areas.sum()))
+    return np.asarray(bag.pieces == piece, np.bool_)
 
 
 def _touched(bag: BagMap, mask: BoolArray, insertion: Insertion) -> BoolArray:

@@ -83,10 +83,20 @@ class ChannelLaw:
 
     def put(self, window: Levels, transmission: FloatArray) -> Levels:
         """See ``Law``."""
+        if window.dtype == np.uint8 and len(window) == 3:
+            return self._put_colours(window, transmission)
         # Sixteen-bit levels are rounded from double precision: nothing but the rounding itself may cost a part of a level.
         product = np.multiply(window, transmission, dtype=np.float32 if window.dtype == np.uint8 else np.float64)
         made: Levels = np.rint(product, out=product).astype(window.dtype)
         return made
+
+    @staticmethod
+    def _put_colours(window: Levels, transmission: FloatArray) -> Levels:
+        """The same in one sweep over pixels whose three bytes lie side by side, as decoders give them."""
+        import cv2
+
+        product = cv2.multiply(np.ascontiguousarray(window.transpose(1, 2, 0)), cv2.merge(list(transmission)), dtype=cv2.CV_8U)
+        return np.asarray(product.transpose(2, 0, 1))
 
 
 class ColourWindow(Protocol):
@@ -304,6 +314,12 @@ def _product(layers: Sequence[tuple[slice, slice, FloatArray]], channels: int, s
 
 
 def _seen(without: Levels, with_it: Levels) -> BoolArray:
-    top = np.iinfo(without.dtype).max
-    change = without.astype(np.int32) - with_it
-    return np.asarray((np.abs(change) >= SEEN * top).any(axis=0), np.bool_)
+    import cv2
+
+    least = int(np.ceil(SEEN * np.iinfo(without.dtype).max))
+    # Pixel by pixel if they lie so in memory: reducing over three neighbours is slow.
+    changes = cv2.split(cv2.absdiff(*(np.ascontiguousarray(levels.transpose(1, 2, 0)) for levels in (without, with_it))))
+    most = changes[0]
+    for change in changes[1:]:
+        most = cv2.max(most, change)
+    return np.asarray(most >= least, np.bool_)

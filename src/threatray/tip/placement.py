@@ -236,13 +236,15 @@ def _levels(overlap: FloatArray) -> FloatArray:
 
 def _cell_counts(threat: BoolArray, step: int, down: int, right: int) -> FloatArray:
     """How many of the threat's pixels lie in each cell when its corner lies this far within one."""
+    import cv2
+
     if step == 1:
         return threat.astype(np.float32)
     rows, columns = -(-(threat.shape[0] + down) // step), -(-(threat.shape[1] + right) // step)
-    padded = np.zeros((rows * step, columns * step), np.uint8)
+    padded = np.zeros((rows * step, columns * step), np.float32)
     padded[down : down + threat.shape[0], right : right + threat.shape[1]] = threat
-    sums = np.add.reduceat(padded, np.arange(0, rows * step, step), axis=0, dtype=np.uint16)
-    return np.add.reduceat(sums, np.arange(0, columns * step, step), axis=1, dtype=np.uint16).astype(np.float32)
+    means = cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.rint(means * np.float32(step * step)), np.float32)
 
 
 def relative_position(bag: BoolArray, box: tuple[float, float, float, float]) -> RelativePosition:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Final, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from threatray.core.annotations import box_of_mask
 from threatray.core.image import TRANSMISSION_FLOOR, BoolArray, FloatArray, Quantity, XrayImage
@@ -16,6 +18,9 @@ from threatray.errors import ConfigError, DataError
 
 _MAX_SIDE: Final = 8192
 _MAX_BLUR: Final = 20.0
+_MARGIN: Final = 2
+"""Pixels of canvas around a moved thing, beside the two source pixels that cubic interpolation reaches: its soft rim."""
+
 _COVERED: Final = 0.15
 """A pixel belongs to the varied mask if the thing covers this much of it, compared with where it covers most: the soft
 rim, which a scan has too, stays with the thing."""
@@ -129,17 +134,11 @@ class Variation:
         return vary(signature, params)
 
 
+@lru_cache(maxsize=8)
 def vary(signature: Signature, params: VariationParams) -> Signature:
-    """The signature seen as the parameters say; see ``Variation``."""
-    moves = params.angle_deg % 90 != 0 or params.scale != 1 or params.blur_px > 0
-    if moves:
-        attenuation, mask = _warp(signature.id, _layers(signature), params)
-        x0, y0, x1, y1 = _extent(signature, mask, params)
-        attenuation, mask = attenuation[y0:y1, x0:x1], mask[y0:y1, x0:x1]
-        transmission = np.exp(attenuation * np.float32(-params.density_power))
-        np.clip(transmission, np.float32(TRANSMISSION_FLOOR), np.float32(1), out=transmission)
-        transmission[~mask] = 1
-        values = transmission.transpose(2, 0, 1)
+    """The signature seen as the parameters say; see ``Variation``. The last few are remembered: what was drawn is applied next."""
+    if params.angle_deg % 90 != 0 or params.scale != 1 or params.blur_px > 0:
+        values, mask = _moved(signature, params)
     else:  # quarter turns are a matter of naming the axes: nothing is lost
         quarters = round(params.angle_deg / 90)
         values, mask = signature.image.values, signature.mask
@@ -149,11 +148,25 @@ def vary(signature: Signature, params: VariationParams) -> Signature:
         x0, y0, x1, y1 = _extent(signature, mask, params)
         values, mask = values[:, y0:y1, x0:x1], mask[y0:y1, x0:x1]
         if params.density_power != 1:  # else no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
-            values = np.clip(np.where(mask, values ** np.float32(params.density_power), 1), TRANSMISSION_FLOOR, 1).astype(np.float32)
-        # Pixel by pixel in memory, as colour pictures are: products with them run in one sweep.
-        values = np.ascontiguousarray(values.transpose(1, 2, 0)).transpose(2, 0, 1)
-    image = XrayImage(values, Quantity.TRANSMISSION, signature.image.channels)
+            values = np.clip(values ** np.float32(params.density_power), TRANSMISSION_FLOOR, 1).astype(np.float32)
+    image = XrayImage(np.ascontiguousarray(values), Quantity.TRANSMISSION, signature.image.channels)
     return Signature(signature.id, image, np.ascontiguousarray(mask), signature.class_name, signature.origin)
+
+
+def _moved(signature: Signature, params: VariationParams) -> tuple[FloatArray, BoolArray]:
+    """Transmission and mask of a signature that is turned, scaled or blurred."""
+    source = _layers(signature)
+    planes = np.ascontiguousarray(_warp(signature, source, params).transpose(2, 0, 1))
+    coverage = planes[-1]
+    mask = np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
+    x0, y0, x1, y1 = _extent(signature, mask, params)
+    mask = mask[y0:y1, x0:x1]
+    # Cubic interpolation overshoots at sharp edges; a thing never gets darker or lighter than it was.
+    values = np.clip(planes[:-1, y0:y1, x0:x1], 0, np.float32(-np.log(signature.image.values.min())))
+    values *= mask * np.float32(-params.density_power)  # 0 outside the mask, where the transmission is 1
+    np.exp(values, out=values)
+    np.clip(values, np.float32(TRANSMISSION_FLOOR), np.float32(1), out=values)
+    return values, mask
 
 
 def _extent(signature: Signature, mask: BoolArray, params: VariationParams) -> tuple[int, int, int, int]:
@@ -163,7 +176,7 @@ def _extent(signature: Signature, mask: BoolArray, params: VariationParams) -> t
     return x0, y0, x1, y1
 
 
-_moved: WeakKeyDictionary[Signature, FloatArray] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Signature, FloatArray] = WeakKeyDictionary()
 
 
 def _layers(signature: Signature) -> FloatArray:
@@ -171,42 +184,40 @@ def _layers(signature: Signature) -> FloatArray:
 
     Kept as long as the signature lives: a library's signatures are varied again and again.
     """
-    found = _moved.get(signature)
+    found = _kept.get(signature)
     if found is None:
         layers = np.concatenate([signature.image.attenuation().values, signature.mask[None].astype(np.float32)])
-        found = _moved[signature] = np.ascontiguousarray(layers.transpose(1, 2, 0))
+        found = _kept[signature] = np.ascontiguousarray(layers.transpose(1, 2, 0))
     return found
 
 
-def _warp(name: str, layers: FloatArray, params: VariationParams) -> tuple[FloatArray, BoolArray]:
-    """(h, w, C) attenuation and (h, w) mask, moved."""
+def _warp(signature: Signature, layers: FloatArray, params: VariationParams) -> FloatArray:
+    """(h, w, C + 1) attenuation and coverage, moved; a canvas just large enough for the thing."""
     import cv2
 
-    top = float(layers[..., :-1].max())
-    if params.flip:
-        layers = np.ascontiguousarray(layers[:, ::-1])
     if params.angle_deg % 360 != 0 or params.scale != 1:
         if params.scale < 1:
             # warpAffine only samples: without this blur a small picture of a large thing shows jagged edges.
             layers = _blur(layers, 0.5 * float(np.sqrt(1 / params.scale**2 - 1)))
-        height, width = layers.shape[:2]
         radians = np.deg2rad(params.angle_deg)
         cosine, sine = params.scale * np.cos(radians), params.scale * np.sin(radians)
-        size = (
-            int(np.ceil(abs(cosine) * width + abs(sine) * height)) + 2,
-            int(np.ceil(abs(sine) * width + abs(cosine) * height)) + 2,
-        )
-        if max(size) > _MAX_SIDE:
-            raise DataError(f"variation of {name}: {size[0]}x{size[1]} pixels; no side may exceed {_MAX_SIDE}.")
-        matrix = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0]])
-        # Pixel centres lie at whole numbers, so the middle of a row of n pixels is (n - 1) / 2.
-        matrix[:, 2] = (np.array(size) - 1) / 2 - matrix[:, :2] @ ((np.array([width, height]) - 1) / 2)
-        layers = _each_four(lambda part: cv2.warpAffine(part, matrix, size, flags=cv2.INTER_CUBIC), layers)
-    if params.blur_px > 0:
-        layers = _blur(layers, params.blur_px)
-    # Cubic interpolation overshoots at sharp edges; a thing never gets darker or lighter than it was.
-    coverage = layers[..., -1]
-    return np.clip(layers[..., :-1], 0, top), np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
+        linear = np.array([[cosine, sine], [-sine, cosine]])
+        if params.flip:
+            linear = linear @ np.diag([-1.0, 1.0])
+        # Pixel centres lie at whole numbers, so the corners of a pixel lie half a pixel before and after.
+        corners = (_hull(signature) - 0.5) @ linear.T
+        size = np.ceil(np.ptp(corners, axis=0)).astype(int) + 2 * _MARGIN + 2 * int(np.ceil(2 * max(1.0, params.scale)))
+        if size.max() > _MAX_SIDE:
+            raise DataError(f"variation of {signature.id}: {size[0]}x{size[1]} pixels; no side may exceed {_MAX_SIDE}.")
+        reach = (layers.shape[0] - signature.mask.shape[0]) / 2  # what the blur added on each side
+        middle = (corners.max(axis=0) + corners.min(axis=0)) / 2
+        shift = (size - 1) / 2 - middle - linear @ np.array([reach, reach])
+        matrix = np.concatenate([linear, shift[:, None]], axis=1)
+        canvas = (int(size[0]), int(size[1]))
+        layers = _each_four(lambda part: cv2.warpAffine(part, matrix, canvas, flags=cv2.INTER_CUBIC), layers)
+    elif params.flip:
+        layers = np.ascontiguousarray(layers[:, ::-1])
+    return _blur(layers, params.blur_px) if params.blur_px > 0 else layers
 
 
 def _each_four(change: Callable[[FloatArray], Any], layers: FloatArray) -> FloatArray:
@@ -223,7 +234,22 @@ def _blur(layers: FloatArray, sigma: float) -> FloatArray:
     return _each_four(lambda part: cv2.GaussianBlur(part, (0, 0), sigma), padded)
 
 
-_lengths: WeakKeyDictionary[Signature, float] = WeakKeyDictionary()
+_hulls: WeakKeyDictionary[Signature, NDArray[np.float64]] = WeakKeyDictionary()
+
+
+def _hull(signature: Signature) -> NDArray[np.float64]:
+    """(N, 2) corners (x, y) of the convex hull of the mask's pixels; a pixel at (0, 0) reaches from 0 to 1."""
+    import cv2
+
+    found = _hulls.get(signature)
+    if found is None:
+        # Only the first and last pixel of a row can be outermost; of each its corners, for one pixel has a length too.
+        rows = np.flatnonzero(signature.mask.any(axis=1))
+        first = signature.mask[rows].argmax(axis=1)
+        last = signature.mask.shape[1] - signature.mask[rows, ::-1].argmax(axis=1)
+        corners = np.concatenate([np.stack([columns, rows + down], axis=1) for columns in (first, last) for down in (0, 1)])
+        found = _hulls[signature] = cv2.convexHull(corners.astype(np.int32))[:, 0].astype(np.float64)
+    return found
 
 
 def length_px(signature: Signature) -> float:
@@ -236,18 +262,8 @@ def length_px(signature: Signature) -> float:
         ...                     Origin(OriginKind.RENDERED, "a", "a")))
         5.0
     """
-    import cv2
-
-    found = _lengths.get(signature)
-    if found is None:
-        # Only the first and last pixel of a row can be outermost; of each its corners, for one pixel has a length too.
-        rows = np.flatnonzero(signature.mask.any(axis=1))
-        first = signature.mask[rows].argmax(axis=1)
-        last = signature.mask.shape[1] - signature.mask[rows, ::-1].argmax(axis=1)
-        corners = np.concatenate([np.stack([columns, rows + down], axis=1) for columns in (first, last) for down in (0, 1)])
-        hull = cv2.convexHull(corners.astype(np.int32))[:, 0].astype(np.float64)
-        found = _lengths[signature] = float(np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2).max()))
-    return found
+    hull = _hull(signature)
+    return float(np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2).max()))
 
 
 def scale_to_length(signature: Signature, target_length_px: float) -> float:

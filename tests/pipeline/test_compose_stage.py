@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from threatray.balance.plan import CompositePlan, PlannedComposite, PlannedThrea
 from threatray.balance.quota import Strategy
 from threatray.core import COLOUR, DUAL_ENERGY, Annotations, Origin, OriginKind, Quantity, Signature, XrayImage
 from threatray.core.files import write_json
-from threatray.core.image_file import read_pixels, write_png, write_tiff
+from threatray.core.image_file import read_pixels, write_jpeg, write_png, write_tiff
+from threatray.core.jpeg import JpegEncoding, jpeg_encoding
 from threatray.core.manifest import RunManifest, SetAside
 from threatray.datasets.formats import read_dataset, registry
 from threatray.datasets.formats.format import DatasetStream, Format, ReadOptions
@@ -256,22 +256,30 @@ def test_the_composites_of_a_bag_are_made_together() -> None:
     assert max(len(group) for group in by_bag([PlannedComposite(str(n), "a", ()) for n in range(100)])) == 32
 
 
-def test_jpeg_bytes_are_those_of_pillow_with_the_same_tables(tmp_path: Path) -> None:
-    from threatray.core.image_file import write_jpeg
-    from threatray.core.jpeg import JpegEncoding, jpeg_encoding
-
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("own_tables", [False, True])
+def test_a_jpeg_like_another_has_its_tables_its_subsampling_and_no_more_loss(tmp_path: Path, subsampling: int, own_tables: bool) -> None:
     pixels = bag_pixels(0, np.uint8, 3)
-    Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=71, subsampling=0)
+    how: dict[str, object] = {"qtables": [[3 + n % 7 for n in range(64)], [5] * 64]} if own_tables else {"quality": 71}
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", subsampling=subsampling, **how)  # type: ignore[arg-type]
     encoding = jpeg_encoding(tmp_path / "a.jpg")
+    assert encoding is not None
+    assert encoding.standard_quality == (None if own_tables else 71)
     write_jpeg(tmp_path / "b.jpg", pixels, like=encoding)
-    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
-    grey = io.BytesIO()
-    Image.fromarray(pixels[..., 0]).save(tmp_path / "g.jpg", quality=60)
-    write_jpeg(tmp_path / "h.jpg", np.ascontiguousarray(pixels[..., 0]), like=jpeg_encoding(tmp_path / "g.jpg"))
+    assert jpeg_encoding(tmp_path / "b.jpg") == encoding
+    assert np.abs(read_pixels(tmp_path / "a.jpg").astype(int) - read_pixels(tmp_path / "b.jpg")).max() <= 1
+
+
+def test_grey_jpegs_keep_their_table_and_cmyk_is_not_written_again(tmp_path: Path) -> None:
+    grey = np.ascontiguousarray(bag_pixels(0, np.uint8, 3)[..., 0])
+    Image.fromarray(grey).save(tmp_path / "g.jpg", quality=60)
+    write_jpeg(tmp_path / "h.jpg", grey, like=jpeg_encoding(tmp_path / "g.jpg"))
     assert (tmp_path / "g.jpg").read_bytes() == (tmp_path / "h.jpg").read_bytes()
-    assert grey.getvalue() == b""
     Image.new("CMYK", (8, 8)).save(tmp_path / "c.jpg")
     assert jpeg_encoding(tmp_path / "c.jpg") is None
+
+
+def test_sixteen_bits_do_not_go_into_a_jpeg(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a JPEG holds 8 bits, got uint16"):
         write_jpeg(tmp_path / "d.jpg", np.zeros((8, 8), np.uint16))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="one to four quantisation tables"):

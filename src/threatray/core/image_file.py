@@ -98,8 +98,13 @@ def write_jpeg(path: Path, pixels: NDArray[np.uint8], *, quality: int = 92, like
 
     if pixels.dtype != np.uint8:
         raise DataError(f"{path}: a JPEG holds 8 bits, got {pixels.dtype}. Write PNG or TIFF, so that no level is lost.")
-    if like is None:
-        _write(path, ".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    standard = None if like is None else like.standard_quality
+    if like is None or (standard is not None and pixels.ndim == 3 and like.subsampling is not None):
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality if standard is None else standard]
+        if like is not None:
+            factors = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
+            options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factors[like.subsampling or 0]]
+        _write(path, ".jpg", pixels, options)
         return
     from PIL import Image
 
@@ -129,7 +134,7 @@ def write_tiff(path: Path, pixels: NDArray[Any]) -> None:
 def _write(path: Path, extension: str, pixels: NDArray[Any], options: list[int]) -> None:
     import cv2
 
-    ordered = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
+    ordered = pixels if pixels.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode(extension, ordered, options)
     if not done:
         raise DataError(f"{path}: {pixels.dtype} {pixels.shape} cannot be encoded as {extension}.")

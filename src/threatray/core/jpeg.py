@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from threatray.errors import ConfigError
 
@@ -37,6 +39,36 @@ class JpegEncoding:
         if self.subsampling is not None and self.subsampling not in _SUBSAMPLINGS:
             raise ConfigError(f"JPEG encoding: subsampling must be 0, 1 or 2, got {self.subsampling}.")
 
+    @property
+    def standard_quality(self) -> int | None:
+        """The quality from 1 to 100 whose standard tables these are, as the common encoders count; None for tables of one's own.
+
+        Example:
+            >>> JpegEncoding(((1,) * 64, (1,) * 64), 0).standard_quality
+            100
+        """
+        return _standard().get(self.tables)
+
+
+@lru_cache(maxsize=1)
+def _standard() -> dict[tuple[tuple[int, ...], ...], int]:
+    from PIL import Image
+
+    found: dict[tuple[tuple[int, ...], ...], int] = {}
+    for quality in range(1, 101):
+        buffer = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=quality)
+        buffer.seek(0)
+        with Image.open(buffer) as image:
+            tables = _tables(image)
+        found[tables] = quality
+        found[tables[:1]] = quality
+    return found
+
+
+def _tables(image: Any) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(int(step) for step in table) for _, table in sorted(image.quantization.items()))
+
 
 def jpeg_encoding(path: Path) -> JpegEncoding | None:
     """How a file was compressed, from its header; None if it is no JPEG, or none that could be written again (CMYK).
@@ -53,7 +85,7 @@ def jpeg_encoding(path: Path) -> JpegEncoding | None:
         with Image.open(path) as image:
             if image.format != "JPEG" or image.mode not in ("L", "RGB"):
                 return None
-            tables = tuple(tuple(int(step) for step in table) for _, table in sorted(image.quantization.items()))  # type: ignore[attr-defined]
+            tables = _tables(image)
             sampling = JpegImagePlugin.get_sampling(image)
     except (OSError, SyntaxError, ValueError):  # whoever decodes it says what is wrong
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from threatray.core.image import TRANSMISSION_FLOOR, BoolArray, FloatArray, XrayImage
 from threatray.tip.bag import BagMaskConfig, air_of, silhouette
 
-MAP_SIDE: Final = 200
+MAP_SIDE: Final = 160
 """Cells along a bag's long side: places are looked for at this resolution, then moved within a cell."""
 
 
@@ -77,6 +78,11 @@ class BagMap:
         if step > 1:
             inside = _eroded(inside)  # the outermost cells are air in part
         return cls((height, width), step, inside, attenuation, white, pieces_of(inside))
+
+    @cached_property
+    def piece_areas(self) -> NDArray[np.int64]:
+        """Cells of each piece, the first one's first."""
+        return np.bincount(self.pieces.ravel())[1:].astype(np.int64)
 
     def cell_box(self, box: tuple[float, float, float, float]) -> tuple[slice, slice]:
         """The cells that a box in pixels touches."""

@@ -78,7 +78,11 @@ def window_of(bag: XrayImage, signature: Signature, x: int, y: int) -> tuple[sli
 
 def visible_mask(signature: Signature, epsilon: float = CHANGE_EPSILON) -> BoolArray:
     """The pixels that a projection changes by more than noise: attenuation above ``epsilon`` in some channel."""
-    return np.asarray((signature.image.values < np.exp(-epsilon)).any(axis=0), np.bool_)
+    least = np.float32(np.exp(-epsilon))
+    mask = signature.image.values[0] < least
+    for channel in signature.image.values[1:]:
+        mask |= channel < least
+    return np.asarray(mask, np.bool_)
 
 
 @dataclass(frozen=True)

@@ -138,13 +138,13 @@ def draw_composite(
     for box in occupied:
         free[bag.cell_box(box)] = False
     insertions: list[Insertion] = []
-    for signature, share in zip(choices, lengths, strict=True):
+    for number, (signature, share) in enumerate(zip(choices, lengths, strict=True), 1):
         target = None if share is None or config.scaling is not Scaling.DATASET else share * length
         found = _draw_one(bag, free, signature, target, rng, config, positions or {})
         if isinstance(found, Refused):
             return found
         insertion, varied = found
-        if not config.allow_overlap:
+        if not config.allow_overlap and number < len(choices):
             height, width = varied.image.size
             rows, columns = bag.cell_box((insertion.x, insertion.y, insertion.x + width, insertion.y + height))
             free[rows, columns] &= ~_touched(bag, varied.mask, insertion)[: free[rows, columns].shape[0], : free[rows, columns].shape[1]]
@@ -154,8 +154,8 @@ def draw_composite(
 
 def _one_bag(bag: BagMap, rng: np.random.Generator) -> BoolArray:
     """Where several bags lie on the belt, a bag's chance is its area: any of its cells may be hit."""
-    areas = np.bincount(bag.pieces.ravel())[1:]
-    piece = 1 + int(rng.choice(len(areas), p=areas / areas.sum()))
+    areas = bag.piece_areas
+    piece = 1 + int(np.searchsorted(np.cumsum(areas), rng.random() * areas.sum(), side="right"))
     return np.asarray(bag.pieces == piece, np.bool_)
 
 

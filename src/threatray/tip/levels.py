@@ -236,7 +236,8 @@ def compose_levels(
     visible: list[BoolArray] = [np.zeros((0, 0), np.bool_)] * len(placed)
     for number, members in enumerate(_clusters(windows)):
         frame = _around([windows[member] for member in members])
-        before = bag.levels[:, frame[0], frame[1]]
+        # Pixel by pixel in memory, as colour pictures are: what follows then runs in single sweeps.
+        before = np.ascontiguousarray(bag.levels[:, frame[0], frame[1]].transpose(1, 2, 0)).transpose(2, 0, 1)
         layers = {member: (*_within(windows[member], frame), placed[member][1].image.values) for member in members}
         order = sorted(members, key=lambda member: insertion_order(placed[member][0]))
         total = _product([layers[member] for member in order], len(expected), before.shape[1:])

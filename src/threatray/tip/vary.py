@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Self
 from weakref import WeakKeyDictionary
@@ -55,7 +55,7 @@ class VariationParams:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -156,13 +156,14 @@ def vary(signature: Signature, params: VariationParams) -> Signature:
 def _moved(signature: Signature, params: VariationParams) -> tuple[FloatArray, BoolArray]:
     """Transmission and mask of a signature that is turned, scaled or blurred."""
     source = _layers(signature)
-    planes = np.ascontiguousarray(_warp(signature, source, params).transpose(2, 0, 1))
-    coverage = planes[-1]
+    moved = _warp(signature, source, params)
+    *planes, coverage = (np.ascontiguousarray(moved[..., number]) for number in range(moved.shape[2]))
     mask = np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
     x0, y0, x1, y1 = _extent(signature, mask, params)
     mask = mask[y0:y1, x0:x1]
     # Cubic interpolation overshoots at sharp edges; a thing never gets darker or lighter than it was.
-    values = np.clip(planes[:-1, y0:y1, x0:x1], 0, np.float32(-np.log(signature.image.values.min())))
+    values = np.stack([plane[y0:y1, x0:x1] for plane in planes])
+    np.clip(values, 0, np.float32(-np.log(signature.image.values.min())), out=values)
     values *= mask * np.float32(-params.density_power)  # 0 outside the mask, where the transmission is 1
     np.exp(values, out=values)
     np.clip(values, np.float32(TRANSMISSION_FLOOR), np.float32(1), out=values)

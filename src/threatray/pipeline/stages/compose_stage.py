@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+import numpy as np
+
 from threatray.balance.plan import CompositePlan, PlannedComposite
 from threatray.core import stream
 from threatray.core.files import read_json, whole_file, write_json
@@ -199,11 +201,10 @@ def _record(item_id: str, located: Located, bag: StoredBag, made: LevelsComposit
 
 
 def _thing(thing: WindowMask, height: int, width: int) -> Thing:
-    masks = {
-        "segmentation": encode_window(thing.amodal, thing.x, thing.y, height, width),
-        "visible": encode_window(thing.visible, thing.x, thing.y, height, width),
-    }
-    return cast("Thing", {"box": list(thing.box), "label": thing.label, **masks})
+    amodal = encode_window(thing.amodal, thing.x, thing.y, height, width)
+    whole = np.array_equal(thing.amodal, thing.visible)
+    visible = amodal if whole else encode_window(thing.visible, thing.x, thing.y, height, width)
+    return cast("Thing", {"box": list(thing.box), "label": thing.label, "segmentation": amodal, "visible": visible})
 
 
 def _collect(done: JobResults, work: Path, classes: Sequence[str], output: OutputConfig) -> Outcome:

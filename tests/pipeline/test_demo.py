@@ -122,7 +122,7 @@ def test_a_composite_replays_from_its_recorded_parameters(undisturbed: Path) -> 
     from threatray.core.image_file import read_pixels
     from threatray.pipeline.sources import Role, Sources, Taxonomy
     from threatray.pipeline.stages.compose_stage import replay
-    from threatray.pipeline.views import TransmissionView
+    from threatray.pipeline.stored_bag import StoredBag
     from threatray.tip.compose import CompositeParams
     from threatray.tip.library import SignatureLibrary
 
@@ -135,12 +135,11 @@ def test_a_composite_replays_from_its_recorded_parameters(undisturbed: Path) -> 
     for line in lines:
         recorded = json.loads(line)
         params = CompositeParams.from_json(recorded)
-        view = TransmissionView.of(sources.load(bags[params.bag_id], sources.quantity))
-        made, colour = replay(view, recorded["id"], params, library)
-        stored = read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}_low.png")
-        assert np.array_equal(np.rint(made.image.values[0].astype(np.float64) * 65535).astype(np.uint16), stored)
-        screen = read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}.png")
-        assert np.array_equal(np.rint(colour.values * np.float32(255)).astype(np.uint8).transpose(1, 2, 0), screen)
+        bag = StoredBag.read(bags[params.bag_id].entry, sources.quantity)
+        made = replay(bag, params, library)
+        for which, levels in zip(("low", "high"), made.levels, strict=True):
+            assert np.array_equal(levels, read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}_{which}.png"))
+        assert np.array_equal(bag.as_screen(made.levels), read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}.png"))
 
 
 def test_ctrl_c_in_the_middle_of_parallel_work_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from threatray.pipeline.workers import run_jobs
+from threatray.pipeline.workers import run_jobs, run_jobs_to_disk
 
 
 def scaled(factor: int, item: int) -> int:
@@ -45,3 +45,26 @@ def test_a_line_that_the_kill_cut_off_is_done_again(tmp_path: Path) -> None:
     ledger.write_text("3\n6\n3")
     assert run_jobs(scaled, 3, [1, 2, 3], workers=1, update=quiet, ledger=ledger) == [3, 6, 9]
     assert ledger.read_text() == "3\n6\n9\n"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_on_disk_are_those_in_memory(tmp_path: Path, workers: int) -> None:
+    items = list(range(40))
+    found = run_jobs_to_disk(operator.mul, 3, items, workers=workers, update=quiet, ledger=tmp_path / ".a.ledger")
+    assert list(found) == list(found) == [3 * item for item in items]
+    with found.reader() as at:
+        assert [at(offset) for offset, _ in found.offsets()] == list(found)
+
+
+def test_work_on_disk_goes_on_after_a_kill_and_draws_its_items_when_needed(tmp_path: Path) -> None:
+    ledger = tmp_path / ".a.ledger"
+    ledger.write_text("3\n6\n9")
+    asked: list[int] = []
+
+    class Items(list[int]):
+        def __getitem__(self, place):  # type: ignore[no-untyped-def]
+            asked.append(place)
+            return super().__getitem__(place)
+
+    assert list(run_jobs_to_disk(scaled, 3, Items([1, 2, 3, 4]), workers=1, update=quiet, ledger=ledger)) == [3, 6, 9, 12]
+    assert asked == [2, 3]

@@ -11,14 +11,13 @@ from threatray.core import COLOUR, DUAL_ENERGY, TRANSMISSION_FLOOR, Quantity, Si
 from threatray.errors import ConfigError, DataError
 from threatray.tip.compose import (
     CHANGE_EPSILON,
-    ComposeConfig,
     CompositeParams,
     Insertion,
     apply_composite,
-    draw_composite,
     project,
     visible_mask,
 )
+from threatray.tip.draw import ComposeConfig, Scaling, draw_composite
 from threatray.tip.placement import PlacementMode
 from threatray.tip.refusal import Reason, Refused
 from threatray.tip.vary import Variation, VariationParams
@@ -166,6 +165,39 @@ def test_a_target_length_is_reached(bar_of):
     assert np.hypot(box[2] - box[0], box[3] - box[1]) == pytest.approx(0.4 * 200, abs=3)
 
 
+def test_pixel_pitches_give_the_scale(bar_of):
+    values = np.ones((2, 200, 240), np.float32)
+    values[:, 20:180, 20:220] = 0.7
+    bag = XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
+    config = ComposeConfig(
+        scaling=Scaling.PITCH, signature_pitch_mm=1.5, bag_pitch_mm=1.0, variation=Variation(angle_range_deg=(0, 0), flip_probability=0)
+    )
+    params = draw_composite(bag, "b", [bar_of(40, 8)], np.random.default_rng(0), config, relative_lengths=[0.1])
+    assert params.insertions[0].variation.scale == 1.5
+    box = apply_composite(bag, params, lambda _: bar_of(40, 8)).annotations.boxes[0]
+    assert box[2] - box[0] == pytest.approx(60, abs=1)
+
+
+def test_what_lies_in_the_bag_already_stays_free(bar_of):
+    values = np.ones((2, 60, 120), np.float32)
+    values[:, 10:50, 10:110] = 0.7
+    bag = XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
+    for seed in range(20):
+        params = draw_composite(bag, "b", [bar_of(20, 6)], np.random.default_rng(seed), occupied=[(10, 10, 60, 50)])
+        assert apply_composite(bag, params, lambda _: bar_of(20, 6)).annotations.boxes[0, 0] >= 60
+
+
+def test_what_hardly_darkens_the_picture_is_not_visible(bar_of):
+    values = np.full((2, 20, 60), 0.9, np.float32)
+    values[:, :, 30:] = 0.01  # black on any screen
+    bag = XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
+    params = CompositeParams("b", (Insertion("bar", VariationParams(), 10, 5),))
+    things = apply_composite(bag, params, lambda _: bar_of(40, 8)).annotations
+    assert things.masks[0].sum() == 40 * 8
+    assert things.visible[0, 5:13, 10:30].all()
+    assert not things.visible[0, :, 30:].any()
+
+
 def test_refuses_what_does_not_fit_what_is_hidden_and_what_is_faint(bar_of):
     values = np.ones((2, 60, 60), np.float32)
     values[:, 20:40, 20:40] = 0.6
@@ -198,10 +230,7 @@ def test_refuses_wrong_quantities_channels_and_places(bag_of, signature_of):
 
 def test_match_needs_positions_of_the_class(bag_of, bar_of):
     with pytest.raises(ConfigError, match="match needs the relative positions"):
-        draw_composite(
-            bag_of(0, 2), "b", [bar_of(8, 3)], np.random.default_rng(0), ComposeConfig(placement=PlacementMode.MATCH),
-            silhouette=np.ones((31, 37), bool),
-        )  # fmt: skip
+        draw_composite(bag_of(0, 2), "b", [bar_of(8, 3)], np.random.default_rng(0), ComposeConfig(placement=PlacementMode.MATCH))
     with pytest.raises(ConfigError, match="1 threats but 2 relative lengths"):
         draw_composite(bag_of(0), "b", [bar_of(8, 3)], np.random.default_rng(0), relative_lengths=[0.1, 0.2])
 
@@ -218,7 +247,7 @@ def test_broken_parameters_are_named():
         CompositeParams.from_json({"bag_id": "b", "insertions": [{"signature_id": "s", "variation": {"twist": 1}, "x": 0, "y": 0}]})
 
 
-@pytest.mark.parametrize("wrong", [{"min_inside": 0}, {"attempts": 0}, {"max_under_attenuation": 0}])
+@pytest.mark.parametrize("wrong", [{"min_inside": 0}, {"attempts": 0}, {"max_under_attenuation": 0}, {"scaling": Scaling.PITCH}])
 def test_config_refuses(wrong):
     with pytest.raises(ConfigError, match="compose: "):
         ComposeConfig(**wrong)

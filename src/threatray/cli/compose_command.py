@@ -9,8 +9,9 @@ from cyclopts import Parameter
 
 from threatray.cli.common import Common
 from threatray.cli.data_options import DataOptions
+from threatray.pipeline.stages.compose_stage import OutputConfig
 from threatray.pipeline.stages.compose_stage import compose as compose_stage
-from threatray.tip.compose import ComposeConfig
+from threatray.tip.draw import ComposeConfig
 
 
 def compose(
@@ -20,7 +21,8 @@ def compose(
     library: Path,
     out: Path = Path("composites"),
     data: DataOptions = DataOptions(),
-    config: Annotated[ComposeConfig, Parameter(name="*")] = ComposeConfig(),
+    config: Annotated[ComposeConfig, Parameter(name="*", group="Placement")] = ComposeConfig(),
+    output: Annotated[OutputConfig, Parameter(name="*", group="Output")] = OutputConfig(),
     common: Common = Common(),
 ) -> int:
     """Project signatures into benign bags and write a labelled dataset (COCO).
@@ -32,5 +34,7 @@ def compose(
         out: Folder to make: annotations.json, images/, composites.jsonl, refused.json.
         data: The datasets that hold the bags.
         config: How threats are put into bags.
+        output: What is written.
     """
-    return common.finish(out, compose_stage(config, data.taxonomy, data.datasets, plan, signatures, library, out, common.run()))
+    made = compose_stage(config, data.taxonomy, data.datasets, plan, signatures, library, out, common.run(), output)
+    return common.finish(out, made)

@@ -39,9 +39,10 @@ class Annotations:
         boxes: (N, 4) float32, xyxy in pixels, x1 > x0 and y1 > y0; x1 and y1 are exclusive.
         labels: N class names.
         masks: (N, H, W) bool, amodal: the whole object, also where something lies over it; or None.
+        visible: (N, H, W) bool, the part of each mask that can be seen in the picture; or None where nobody knows.
 
     Raises:
-        DataError: Shapes disagree, a box is empty or not finite.
+        DataError: Shapes disagree, a box is empty or not finite, or a visible part leaves its mask.
 
     Example:
         >>> things = Annotations(np.array([[1, 2, 5, 9]], np.float32), ("gun",))
@@ -52,6 +53,7 @@ class Annotations:
     boxes: FloatArray
     labels: tuple[str, ...]
     masks: BoolArray | None = None
+    visible: BoolArray | None = None
 
     def __post_init__(self) -> None:
         boxes = self.boxes
@@ -65,6 +67,11 @@ class Annotations:
                 raise DataError(f"annotations: box of {label!r} must be finite with x1 > x0 and y1 > y0, got {box}.")
         if self.masks is not None and (self.masks.ndim != 3 or self.masks.dtype != np.bool_ or len(self.masks) != len(boxes)):
             raise DataError(f"annotations: masks must be bool of shape ({len(boxes)}, H, W), got {self.masks.dtype} {self.masks.shape}.")
+        if self.visible is not None:
+            if self.masks is None or self.visible.dtype != np.bool_ or self.visible.shape != self.masks.shape:
+                raise DataError("annotations: visible parts need amodal masks of the same shape beside them.")
+            if (self.visible & ~self.masks).any():
+                raise DataError("annotations: a visible part leaves its amodal mask.")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threatray.core.files import whole_file
+from threatray.core.jpeg import JpegEncoding
 from threatray.errors import DataError, StorageError
 
 MAX_PIXELS = 500_000_000
@@ -79,27 +81,70 @@ def write_png(path: Path, pixels: NDArray[Any], *, compression: int = 3) -> None
     _write(path, ".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, compression])
 
 
-def write_jpeg(path: Path, pixels: NDArray[np.uint8], *, quality: int = 92) -> None:
+def write_jpeg(path: Path, pixels: NDArray[np.uint8], *, quality: int = 92, like: JpegEncoding | None = None) -> None:
     """Write (H, W) or (H, W, 3) RGB uint8 as JPEG.
 
+    Args:
+        path: The file.
+        pixels: What to write.
+        quality: Of the encoder's own scale, where ``like`` is not given.
+        like: Compress with these tables and this subsampling, those of another file: ``jpeg_encoding``.
+
     Raises:
+        DataError: Not uint8: sixteen bits do not go into a JPEG.
         StorageError: The file could not be written (full disk, no permission).
     """
     import cv2
 
-    _write(path, ".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if pixels.dtype != np.uint8:
+        raise DataError(f"{path}: a JPEG holds 8 bits, got {pixels.dtype}. Write PNG or TIFF, so that no level is lost.")
+    standard = None if like is None else like.standard_quality
+    if like is None or (standard is not None and pixels.ndim == 3 and like.subsampling is not None):
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality if standard is None else standard]
+        if like is not None:
+            factors = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
+            options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factors[like.subsampling or 0]]
+        _write(path, ".jpg", pixels, options)
+        return
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    tables = [list(table) for table in like.tables]
+    if pixels.ndim == 2:
+        Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables[:1])
+    else:
+        Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=2 if like.subsampling is None else like.subsampling)
+    _write_bytes(path, buffer.getvalue())
+
+
+def write_tiff(path: Path, pixels: NDArray[Any]) -> None:
+    """Write (H, W) or (H, W, 3), uint8 or uint16, as TIFF without loss; the same pixels always give the same bytes.
+
+    Raises:
+        StorageError: The file could not be written (full disk, no permission).
+    """
+    import tifffile
+
+    buffer = io.BytesIO()
+    photometric = "rgb" if pixels.ndim == 3 else "minisblack"
+    tifffile.imwrite(buffer, pixels, photometric=photometric, compression="zlib", predictor=True, metadata=None, software=False)
+    _write_bytes(path, buffer.getvalue())
 
 
 def _write(path: Path, extension: str, pixels: NDArray[Any], options: list[int]) -> None:
     import cv2
 
-    ordered = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
+    ordered = pixels if pixels.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode(extension, ordered, options)
     if not done:
         raise DataError(f"{path}: {pixels.dtype} {pixels.shape} cannot be encoded as {extension}.")
+    _write_bytes(path, encoded.tobytes())
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
     try:
         with whole_file(path) as temporary:
-            temporary.write_bytes(encoded.tobytes())
+            temporary.write_bytes(content)
     except OSError as error:
         raise StorageError(
             f"{path}: could not be written ({error.strerror}). Free some space or choose another --out, then run again."

@@ -14,13 +14,14 @@ from threatray.errors import ConfigError, DataError
 from threatray.photos.rules import IntakeRules
 from threatray.pipeline.settings import from_table
 from threatray.pipeline.sources import Role, Taxonomy
+from threatray.pipeline.stages.compose_stage import OutputConfig
 from threatray.pipeline.stages.score_stage import ScoreConfig
 from threatray.pipeline.stages.signatures_stage import SignaturesConfig
 from threatray.pipeline.stages.split_stage import SplitConfig
 from threatray.pipeline.stages.translate_stage import TranslateConfig
 from threatray.pipeline.stages.uplift_stage import UpliftConfig
 from threatray.synthesis.config import TrainConfig
-from threatray.tip.compose import ComposeConfig
+from threatray.tip.draw import ComposeConfig
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Project:
         translate: The gate.
         plan: How many composites.
         compose: How threats are put into bags.
+        output: What is written of composites.
         score: Fidelity.
         uplift: The detector experiment.
     """
@@ -92,6 +94,7 @@ class Project:
     translate: TranslateConfig = TranslateConfig()
     plan: PlanConfig = PlanConfig(Strategy.EQUALISE)
     compose: ComposeConfig = ComposeConfig()
+    output: OutputConfig = OutputConfig()
     score: ScoreConfig = ScoreConfig()
     uplift: UpliftConfig = UpliftConfig()
 
@@ -150,7 +153,12 @@ aliases = { Gun = "gun", Knife = "knife", handgun = "gun" }
 # max_signature_reuse = 20
 
 [compose]
-# placement = "spread"      # spread, match
+# placement = "spread"      # spread, match (where real threats lay), clutter (by [compose.difficulty])
+# scaling = "dataset"       # as large as the class's real threats; pitch, own
+
+[output]
+# layers = false            # the bag alone and each threat alone beside every composite
+# formats = []              # further formats beside COCO
 
 [uplift]
 # arms = ["real_only", "transformation", "synthesis", "synthesis_transformation"]

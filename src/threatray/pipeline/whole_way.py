@@ -91,7 +91,9 @@ def run_project(project: Project, out: Path, run: Run, *, before: tuple[RunManif
             continue
         planned, composed = out / f"plan{suffix}", out / f"compose{suffix}"
         step(lambda: plan(project.plan, taxonomy, datasets, folder["split"], folder["signatures"], library, planned, run))  # noqa: B023
-        step(lambda: compose(project.compose, taxonomy, datasets, planned, folder["signatures"], library, composed, run))  # noqa: B023
+        step(
+            lambda: compose(project.compose, taxonomy, datasets, planned, folder["signatures"], library, composed, run, project.output)  # noqa: B023
+        )
         composites[pool] = composed
     made, library = composites[Pool.TRANSLATED], folder["translate"] / ACCEPTED
     for pool, arm in ((Pool.OPAQUE, ControlArm.OPAQUE_PASTE), (Pool.ALPHA, ControlArm.ALPHA_BLEND)):

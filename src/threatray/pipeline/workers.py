@@ -7,10 +7,13 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from threatray.pipeline.progress import Update
 
@@ -20,6 +23,9 @@ Result = TypeVar("Result")
 
 LEDGER_SUFFIX = ".ledger"
 """Files of this suffix in a stage's working folder are its memory of finished items; they are not outputs."""
+
+_AHEAD: Final = 8
+"""Jobs handed out for each process before the oldest is waited for."""
 
 
 def available_cores() -> int:
@@ -50,7 +56,7 @@ def run_jobs(
     Returns:
         The results, those from the ledger included.
     """
-    results: list[Result] = _remembered(ledger)
+    results: list[Result] = list(_remembered(ledger))
     left = items[len(results) :]
     update(len(results), len(items))
     with _Ledger(ledger) as remember:
@@ -61,6 +67,86 @@ def run_jobs(
     return results
 
 
+def run_jobs_to_disk(
+    function: Callable[[Shared, Item], Any],
+    shared: Shared,
+    items: Sequence[Item],
+    *,
+    workers: int,
+    update: Update,
+    ledger: Path,
+) -> JobResults:
+    """``run_jobs`` for more results than memory holds: they stay in the ledger, and memory does not grow with their number.
+
+    Args:
+        function: As for ``run_jobs``.
+        shared: What every call needs.
+        items: The work; a sequence that makes its items when asked keeps them out of memory too.
+        workers: Processes.
+        update: Told (done, total).
+        ledger: Where the results go, a JSON line each, in the items' order; finished items are not done again.
+
+    Returns:
+        The results, read from disk as often as they are asked for.
+    """
+    done = sum(1 for _ in _remembered(ledger))
+    update(done, len(items))
+    with _Ledger(ledger) as remember:
+        for result in _each(function, shared, _Rest(items, done), workers):
+            remember(result)
+            done += 1
+            update(done, len(items))
+    return JobResults(ledger)
+
+
+@dataclass(frozen=True)
+class JobResults:
+    """Results in a ledger, in the items' order."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Any]:
+        with self.path.open("rb") as handle:
+            for line in handle:
+                yield json.loads(line)
+
+    def offsets(self) -> Iterator[tuple[int, Any]]:
+        """Each result with the byte at which its line begins, for ``at``."""
+        offset = 0
+        with self.path.open("rb") as handle:
+            for line in handle:
+                yield offset, json.loads(line)
+                offset += len(line)
+
+    @contextmanager
+    def reader(self) -> Iterator[Callable[[int], Any]]:
+        """A function from the byte at which a line begins to its result."""
+        with self.path.open("rb") as handle:
+
+            def at(offset: int) -> Any:
+                handle.seek(offset)
+                return json.loads(handle.readline())
+
+            yield at
+
+
+@dataclass(frozen=True)
+class _Rest(Sequence[Item]):
+    """The items from one on, without copying them."""
+
+    items: Sequence[Item]
+    first: int
+
+    def __len__(self) -> int:
+        return max(0, len(self.items) - self.first)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.items[self.first + place]
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self.items[place] for place in range(self.first, len(self.items)))
+
+
 def _each(function: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item], workers: int) -> Iterator[Result]:
     if workers <= 1 or len(items) <= 1:
         for item in items:
@@ -69,11 +155,17 @@ def _each(function: Callable[[Shared, Item], Result], shared: Shared, items: Seq
     import multiprocessing
 
     context = multiprocessing.get_context("spawn")  # fork would copy torch's thread pools in an unknown state
-    pool = ProcessPoolExecutor(
-        min(workers, len(items)), mp_context=context, initializer=_start_worker, initargs=(os.getpid(), function, shared)
-    )
+    count = min(workers, len(items))
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(os.getpid(), function, shared))
+    # A few jobs ahead of the one that is waited for: enough to keep every process busy, few enough to forget.
+    ahead: deque[Future[Result]] = deque()
     try:
-        yield from pool.map(_call, items)
+        for item in items:
+            ahead.append(pool.submit(_call, item))
+            if len(ahead) >= _AHEAD * count:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -95,13 +187,18 @@ class _Ledger:
             self._handle.flush()
 
 
-def _remembered(ledger: Path | None) -> list[Any]:
-    """The results of the whole lines; a line cut off by a kill is dropped from the file too."""
+def _remembered(ledger: Path | None) -> Iterator[Any]:
+    """The results of the whole lines; a line cut off by a kill is dropped from the file first."""
     if ledger is None or not ledger.is_file():
-        return []
-    whole = [line for line in ledger.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-    ledger.write_text("".join(whole), encoding="utf-8")
-    return [json.loads(line) for line in whole]
+        return
+    with ledger.open("rb+") as handle:
+        whole = 0
+        for line in handle:
+            whole += len(line) if line.endswith(b"\n") else 0
+        handle.truncate(whole)
+        handle.seek(0)
+        for line in handle:
+            yield json.loads(line)
 
 
 _job: Callable[[Any], Any]

@@ -15,6 +15,9 @@ _NEUTRAL: Final = 0.06
 
 _DARKEST_AIR: Final = 0.5
 _BINS: Final = 128
+_ENOUGH: Final = 8192
+"""Pixels that say how noisy the air is."""
+
 _LONG_SIDE: Final = 800
 """The bag's outline is found at no more than this size: a bag is thousands of pixels, its outline needs no more."""
 
@@ -26,10 +29,10 @@ def air_colour(image: XrayImage) -> FloatArray:
     border, the brightest neutral colour of the whole picture.
 
     Args:
-        image: A pseudo-colour image of three channels.
+        image: A pseudo-colour image of three channels, or of one (grey).
 
     Returns:
-        (3,) float32 in (0, 1].
+        (3,) or (1,) float32 in (0, 1].
 
     Raises:
         DataError: Another quantity, or a picture without any bright neutral area.
@@ -39,20 +42,32 @@ def air_colour(image: XrayImage) -> FloatArray:
         >>> air_colour(XrayImage(values, Quantity.PSEUDO_COLOUR, ("red", "green", "blue"))).tolist()
         [0.8799999952316284, 0.8799999952316284, 0.8799999952316284]
     """
-    if image.quantity is not Quantity.PSEUDO_COLOUR or len(image.channels) != 3:
-        raise DataError(f"air_colour: expected a pseudo-colour image of 3 channels, got {image.quantity.value} with {image.channels}.")
-    values = image.values
-    thickness = max(1, min(image.size) // 100)
+    if image.quantity is not Quantity.PSEUDO_COLOUR or len(image.channels) not in (1, 3):
+        raise DataError(
+            f"air_colour: expected a pseudo-colour image of 3 channels, or a grey one, got {image.quantity.value} with {image.channels}."
+        )
+    return air_of(image.values)
+
+
+def air_of(values: FloatArray) -> FloatArray:
+    """``air_colour`` of a bare (C, H, W) array in [0, 1]; finds the same on a picture shrunk by averaging.
+
+    Raises:
+        DataError: No bright neutral area.
+    """
+    count = len(values)
+    height, width = values.shape[1:]
+    thickness = max(1, min(height, width) // 100)
     border = np.concatenate(
         [
-            values[:, :thickness].reshape(3, -1),
-            values[:, -thickness:].reshape(3, -1),
-            values[:, :, :thickness].reshape(3, -1),
-            values[:, :, -thickness:].reshape(3, -1),
+            values[:, :thickness].reshape(count, -1),
+            values[:, -thickness:].reshape(count, -1),
+            values[:, :, :thickness].reshape(count, -1),
+            values[:, :, -thickness:].reshape(count, -1),
         ],
         axis=1,
     )
-    for pixels, least_share in ((border, 0.1), (values.reshape(3, -1), 0.005)):
+    for pixels, least_share in ((border, 0.1), (values.reshape(count, -1), 0.005)):
         colour = _brightest_neutral_mode(pixels, least_share)
         if colour is not None:
             return colour
@@ -127,25 +142,32 @@ def bag_mask(transmission: XrayImage, config: BagMaskConfig | None = None) -> Bo
     """
     import cv2
 
-    config = config or BagMaskConfig()
     attenuation = transmission.attenuation().values.mean(axis=0)
     height, width = attenuation.shape
     shrink = min(1.0, _LONG_SIDE / max(height, width))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     small = cv2.resize(attenuation, size, interpolation=cv2.INTER_AREA) if shrink < 1 else np.ascontiguousarray(attenuation)
-    small = cv2.medianBlur(small, 3) if min(small.shape) >= 3 else small
+    mask = silhouette(small, config or BagMaskConfig())
+    if shrink < 1:
+        mask = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST).astype(np.bool_)
+    return np.asarray(mask, np.bool_)
+
+
+def silhouette(attenuation: FloatArray, config: BagMaskConfig) -> BoolArray:
+    """``bag_mask`` of a bare (H, W) mean attenuation, at its own resolution."""
+    import cv2
+
+    small = cv2.medianBlur(attenuation, 3) if min(attenuation.shape) >= 3 else attenuation
     # Half of the pixels near zero are air noise: three of their spreads above their centre is something.
-    air = small[small < 2 * config.min_attenuation]
+    some = small.ravel()[:: max(1, small.size // _ENOUGH)]
+    air = some[some < 2 * config.min_attenuation]
     noise = float(np.median(air) + 4.45 * np.median(np.abs(air - np.median(air)))) if air.size else 0.0
     mask = small > max(config.min_attenuation, min(noise, 2 * config.min_attenuation))
     long_side = max(small.shape)
     mask = _morph(mask, cv2.MORPH_CLOSE, config.close_share * long_side)
     mask = _fill_small_holes(mask, config.max_hole_share)
     mask = _morph(mask, cv2.MORPH_OPEN, config.open_share * long_side)
-    mask = _large_components(mask, config.min_component_share)
-    if shrink < 1:
-        mask = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST).astype(np.bool_)
-    return np.asarray(mask, np.bool_)
+    return _large_components(mask, config.min_component_share)
 
 
 def _morph(mask: BoolArray, operation: int, diameter: float) -> BoolArray:
@@ -162,14 +184,19 @@ def _morph(mask: BoolArray, operation: int, diameter: float) -> BoolArray:
 
 
 def _fill_small_holes(mask: BoolArray, most_share: float) -> BoolArray:
-    from scipy import ndimage
+    import cv2
 
-    filled = ndimage.binary_fill_holes(mask)
-    labels, _ = ndimage.label(filled & ~mask)
-    areas = np.bincount(labels.ravel())
-    small = areas <= most_share * filled.sum()
-    small[0] = False
-    return np.asarray(mask | small[labels], np.bool_)
+    # What of the outside a frame around the picture cannot reach is a hole.
+    outside = np.pad(~mask, 1, constant_values=True).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(outside, connectivity=4)
+    if count <= 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    frame = labels[0, 0]
+    whole = mask.sum() + areas.sum() - areas[frame] - areas[0]
+    small = areas <= most_share * whole
+    small[[0, frame]] = False
+    return np.asarray(mask | small[labels[1:-1, 1:-1]], np.bool_)
 
 
 def _large_components(mask: BoolArray, least_share: float) -> BoolArray:

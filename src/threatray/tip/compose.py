@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
 
 from threatray.core.annotations import Annotations, box_of_mask
-from threatray.core.image import TRANSMISSION_FLOOR, BoolArray, FloatArray, Quantity, XrayImage
+from threatray.core.image import TRANSMISSION_FLOOR, BoolArray, Quantity, XrayImage
 from threatray.core.signature import Signature
-from threatray.errors import ConfigError, DataError
-from threatray.tip.bag import BagMaskConfig, bag_mask
-from threatray.tip.placement import PlacementMode, RelativePosition, bag_length_px, bag_under, median_under, place
-from threatray.tip.refusal import Reason, Refused
-from threatray.tip.vary import Variation, VariationParams, scale_to_length, vary
+from threatray.errors import DataError
+from threatray.tip.vary import VariationParams, vary
 
 CHANGE_EPSILON: Final = 0.01
 """Attenuation below this is noise: one part in a hundred, two or three grey levels of 8 bit in air."""
+
+SEEN: Final = 2 / 255
+"""A threat is seen where it darkens some channel by at least this much transmission: two grey levels of an 8-bit screen."""
 
 Lookup = Callable[[str], Signature]
 """From a signature's id to the signature."""
@@ -78,32 +78,53 @@ def window_of(bag: XrayImage, signature: Signature, x: int, y: int) -> tuple[sli
 
 def visible_mask(signature: Signature, epsilon: float = CHANGE_EPSILON) -> BoolArray:
     """The pixels that a projection changes by more than noise: attenuation above ``epsilon`` in some channel."""
-    return np.asarray((signature.image.values < np.exp(-epsilon)).any(axis=0), np.bool_)
+    least = np.float32(np.exp(-epsilon))
+    mask = signature.image.values[0] < least
+    for channel in signature.image.values[1:]:
+        mask |= channel < least
+    return np.asarray(mask, np.bool_)
 
 
 @dataclass(frozen=True)
 class Insertion:
-    """One threat in one bag: which, how seen, where its window's corner lies."""
+    """One threat in one bag: which, how seen, where its window's corner lies, and over what (``placement.Place``)."""
 
     signature_id: str
     variation: VariationParams
     x: int
     y: int
+    under: float = 0.0
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)
 class CompositeParams:
-    """Everything that was drawn for one composite: replaying it gives the same bytes."""
+    """Everything that was drawn for one composite: replaying it gives the same bytes.
+
+    Args:
+        bag_id: The bag.
+        insertions: The threats in it.
+        finish_seed: Seed of the noise of the inserted areas, where there is any.
+    """
 
     bag_id: str
     insertions: tuple[Insertion, ...]
+    finish_seed: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
             "bag_id": self.bag_id,
+            "finish_seed": self.finish_seed,
             "insertions": [
-                {"signature_id": each.signature_id, "variation": each.variation.as_json(), "x": each.x, "y": each.y}
+                {
+                    "signature_id": each.signature_id,
+                    "variation": each.variation.as_json(),
+                    "x": each.x,
+                    "y": each.y,
+                    "under": each.under,
+                    "overlap": each.overlap,
+                }
                 for each in self.insertions
             ],
         }
@@ -117,47 +138,19 @@ class CompositeParams:
         """
         try:
             insertions = tuple(
-                Insertion(str(each["signature_id"]), VariationParams.from_json(each["variation"]), int(each["x"]), int(each["y"]))
+                Insertion(
+                    str(each["signature_id"]),
+                    VariationParams.from_json(each["variation"]),
+                    int(each["x"]),
+                    int(each["y"]),
+                    float(each.get("under", 0.0)),
+                    float(each.get("overlap", 0.0)),
+                )
                 for each in value["insertions"]
             )
-            return cls(str(value["bag_id"]), insertions)
+            return cls(str(value["bag_id"]), insertions, int(value.get("finish_seed", 0)))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"composite parameters: cannot be read ({type(error).__name__}: {error}).") from None
-
-
-@dataclass(frozen=True)
-class ComposeConfig:
-    """How threats are put into bags.
-
-    Args:
-        placement: Anywhere in the bag, or where real threats lay.
-        min_inside: Least share of a threat's pixels inside the bag's silhouette.
-        max_under_attenuation: A place is too dark to have been seen if the bag's median attenuation there is above this.
-        min_added_attenuation: A threat is invisible if its median attenuation is below this.
-        allow_overlap: Whether threats in one bag may lie over each other.
-        attempts: Fresh variations tried before a threat is refused.
-        places_per_attempt: Places looked at in each attempt.
-        variation: How a signature is varied. A relative length overrules its scale.
-        bag: How the bag's silhouette is found.
-    """
-
-    placement: PlacementMode = PlacementMode.SPREAD
-    min_inside: float = 1.0
-    max_under_attenuation: float = 2.0
-    min_added_attenuation: float = 0.1
-    allow_overlap: bool = False
-    attempts: int = 6
-    places_per_attempt: int = 8
-    variation: Variation = field(default_factory=Variation)
-    bag: BagMaskConfig = field(default_factory=BagMaskConfig)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.min_inside <= 1:
-            raise ConfigError(f"compose: min_inside must lie in (0, 1], got {self.min_inside}.")
-        if self.attempts < 1 or self.places_per_attempt < 1:
-            raise ConfigError(f"compose: attempts and places_per_attempt must be >= 1, got {self.attempts} and {self.places_per_attempt}.")
-        if not (self.max_under_attenuation > 0 and self.min_added_attenuation >= 0):
-            raise ConfigError("compose: max_under_attenuation must be above 0 and min_added_attenuation not below.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,106 +159,13 @@ class Composite:
 
     Args:
         image: Transmission.
-        annotations: One box, label and amodal mask a threat, in the order of the insertions.
+        annotations: One box, label and amodal mask a threat with the part of it that can be seen, in the order of the insertions.
         params: What was projected where.
     """
 
     image: XrayImage
     annotations: Annotations
     params: CompositeParams
-
-
-def draw_composite(
-    bag: XrayImage,
-    bag_id: str,
-    choices: Sequence[Signature],
-    rng: np.random.Generator,
-    config: ComposeConfig | None = None,
-    *,
-    relative_lengths: Sequence[float | None] = (),
-    positions: Mapping[str, Sequence[RelativePosition]] | None = None,
-    silhouette: BoolArray | None = None,
-) -> CompositeParams | Refused:
-    """Draw where and how each of the chosen threats lies in the bag.
-
-    Args:
-        bag: The benign bag, transmission.
-        bag_id: Its name, for the record.
-        choices: The threats, all to be projected.
-        rng: Source of all randomness.
-        config: How.
-        relative_lengths: For each choice its length as a share of the bag's (``placement.relative_length``), or None to
-            leave its scale to the variation. Empty: None for all.
-        positions: Class name -> relative positions of real threats, for ``match``.
-        silhouette: The bag's mask if the caller has it already.
-
-    Returns:
-        The parameters for ``apply_composite``, or why this bag and these threats do not go together.
-
-    Raises:
-        ConfigError: ``match`` without positions for a class, or lengths of another count than choices.
-        DataError: Other channels or quantities.
-    """
-    config = config or ComposeConfig()
-    if relative_lengths and len(relative_lengths) != len(choices):
-        raise ConfigError(f"compose: {len(choices)} threats but {len(relative_lengths)} relative lengths.")
-    lengths = tuple(relative_lengths) or (None,) * len(choices)
-    free = bag_mask(bag, config.bag) if silhouette is None else silhouette
-    if not free.any():
-        return Refused(Reason.NO_BAG, f"{bag_id} holds nothing but air")
-    # Where several bags lie on the belt, a bag's chance is its area: any of its pixels may be hit.
-    rows, columns = np.nonzero(free)
-    hit = int(rng.integers(len(rows)))
-    free = bag_under(free, (float(columns[hit]), float(rows[hit]))).copy()
-    length = bag_length_px(free)
-    attenuation = bag.attenuation().values
-    insertions: list[Insertion] = []
-    for signature, share in zip(choices, lengths, strict=True):
-        found = _draw_one(attenuation, free, signature, None if share is None else share * length, rng, config, positions or {})
-        if isinstance(found, Refused):
-            return found
-        insertion, varied = found
-        window = window_of(bag, varied, insertion.x, insertion.y)
-        if not config.allow_overlap:
-            free[window[1:]] &= ~varied.mask
-        insertions.append(insertion)
-    return CompositeParams(bag_id, tuple(insertions))
-
-
-def _draw_one(
-    attenuation: FloatArray,
-    free: BoolArray,
-    signature: Signature,
-    target_length_px: float | None,
-    rng: np.random.Generator,
-    config: ComposeConfig,
-    positions: Mapping[str, Sequence[RelativePosition]],
-) -> tuple[Insertion, Signature] | Refused:
-    added = float(np.median(signature.image.attenuation().values.mean(axis=0)[signature.mask]))
-    if added < config.min_added_attenuation:
-        return Refused(Reason.LOW_CONTRAST, f"{signature.id} adds {added:.3f} attenuation, at least {config.min_added_attenuation} shows")
-    known = positions.get(signature.class_name, ())
-    refusal = Refused(Reason.DOES_NOT_FIT, f"{signature.id} in {config.attempts} ways of lying")
-    for _ in range(config.attempts):
-        params = config.variation.draw(signature, rng)
-        if target_length_px is not None:
-            params = replace(params, scale=scale_to_length(signature, target_length_px))
-        varied = vary(signature, params)
-        spots = place(
-            free,
-            varied.mask,
-            rng,
-            mode=config.placement,
-            positions=known,
-            min_inside=config.min_inside,
-            candidates=config.places_per_attempt,
-        )
-        for spot in spots:
-            if median_under(attenuation, varied.mask, spot) <= config.max_under_attenuation:
-                return Insertion(signature.id, params, spot.x, spot.y), varied
-        if spots:
-            refusal = Refused(Reason.NO_PLACE, f"{signature.id} at {config.attempts * config.places_per_attempt} places tried")
-    return refusal
 
 
 def apply_composite(bag: XrayImage, params: CompositeParams, lookup: Lookup) -> Composite:
@@ -278,7 +178,8 @@ def apply_composite(bag: XrayImage, params: CompositeParams, lookup: Lookup) -> 
 
     Returns:
         The composite. Boxes and masks hold exactly the pixels whose attenuation a threat raises by more than
-        ``CHANGE_EPSILON``; masks are amodal, whatever lies over the threat.
+        ``CHANGE_EPSILON``; masks are amodal, whatever lies over the threat, and ``visible`` says where it changes the picture by
+        ``SEEN`` or more.
 
     Raises:
         DataError: A window outside the bag, other channels, or a signature that changes nothing.
@@ -286,11 +187,20 @@ def apply_composite(bag: XrayImage, params: CompositeParams, lookup: Lookup) -> 
     placed = [(insertion, vary(lookup(insertion.signature_id), insertion.variation)) for insertion in params.insertions]
     values = bag.values.copy()
     # Products of floats depend on their order in the last bit, so the order is fixed.
-    for insertion, varied in sorted(placed, key=lambda pair: _order(pair[0])):
+    for insertion, varied in sorted(placed, key=lambda pair: insertion_order(pair[0])):
         window = window_of(bag, varied, insertion.x, insertion.y)
         values[window] *= varied.image.values
     image = XrayImage(np.maximum(values, np.float32(TRANSMISSION_FLOOR)), Quantity.TRANSMISSION, bag.channels)
-    return Composite(image, annotations_of(bag, placed), params)
+    things = annotations_of(bag, placed)
+    if things.masks is None:
+        return Composite(image, things, params)
+    visible = things.masks.copy()
+    for number, (insertion, varied) in enumerate(placed):
+        window = window_of(bag, varied, insertion.x, insertion.y)
+        # Without it the picture would be lighter by 1 / T.
+        change = values[window] / varied.image.values - values[window]
+        visible[number][window[1:]] &= (change >= SEEN).any(axis=0)
+    return Composite(image, Annotations(things.boxes, things.labels, things.masks, visible), params)
 
 
 def annotations_of(bag: XrayImage, placed: Sequence[tuple[Insertion, Signature]]) -> Annotations:
@@ -310,6 +220,6 @@ def annotations_of(bag: XrayImage, placed: Sequence[tuple[Insertion, Signature]]
     return Annotations(boxes, tuple(varied.class_name for _, varied in placed), masks)
 
 
-def _order(insertion: Insertion) -> tuple[Any, ...]:
-    variation = insertion.variation
-    return (insertion.signature_id, insertion.x, insertion.y, *variation.as_json().values())
+def insertion_order(insertion: Insertion) -> tuple[Any, ...]:
+    """A key by which the same insertions are always sorted alike."""
+    return (insertion.signature_id, insertion.x, insertion.y, *insertion.variation.as_json().values())

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     NO_RING = "no bag around the box to guess the background from"
     DOES_NOT_FIT = "larger than the bag"
     NO_PLACE = "no place in the bag is both dark enough to matter and light enough to see"
+    NO_CLUTTER = "no place of the wanted difficulty"
     NO_BAG = "no bag in the picture"
 
 

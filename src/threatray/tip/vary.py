@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from threatray.core.annotations import box_of_mask
 from threatray.core.image import TRANSMISSION_FLOOR, BoolArray, FloatArray, Quantity, XrayImage
@@ -15,6 +18,9 @@ from threatray.errors import ConfigError, DataError
 
 _MAX_SIDE: Final = 8192
 _MAX_BLUR: Final = 20.0
+_MARGIN: Final = 2
+"""Pixels of canvas around a moved thing, beside the two source pixels that cubic interpolation reaches: its soft rim."""
+
 _COVERED: Final = 0.15
 """A pixel belongs to the varied mask if the thing covers this much of it, compared with where it covers most: the soft
 rim, which a scan has too, stays with the thing."""
@@ -49,7 +55,7 @@ class VariationParams:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -128,67 +134,123 @@ class Variation:
         return vary(signature, params)
 
 
+@lru_cache(maxsize=8)
 def vary(signature: Signature, params: VariationParams) -> Signature:
-    """The signature seen as the parameters say; see ``Variation``."""
-    attenuation, mask = signature.image.attenuation().values, signature.mask
-    if params.flip:
-        attenuation, mask = attenuation[..., ::-1], mask[:, ::-1]
-    moves = params.angle_deg % 90 != 0 or params.scale != 1 or params.blur_px > 0
-    quarters = 0 if moves else round(params.angle_deg / 90)
-    if moves:
-        attenuation, mask = _warp(signature.id, attenuation, mask, params)
+    """The signature seen as the parameters say; see ``Variation``. The last few are remembered: what was drawn is applied next."""
+    if params.angle_deg % 90 != 0 or params.scale != 1 or params.blur_px > 0:
+        values, mask = _moved(signature, params)
     else:  # quarter turns are a matter of naming the axes: nothing is lost
-        attenuation, mask = np.rot90(attenuation, quarters, axes=(1, 2)), np.rot90(mask, quarters)
+        quarters = round(params.angle_deg / 90)
+        values, mask = signature.image.values, signature.mask
+        if params.flip:
+            values, mask = values[..., ::-1], mask[:, ::-1]
+        values, mask = np.rot90(values, quarters, axes=(1, 2)), np.rot90(mask, quarters)
+        x0, y0, x1, y1 = _extent(signature, mask, params)
+        values, mask = values[:, y0:y1, x0:x1], mask[y0:y1, x0:x1]
+        if params.density_power != 1:  # else no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
+            values = np.clip(values ** np.float32(params.density_power), TRANSMISSION_FLOOR, 1).astype(np.float32)
+    image = XrayImage(np.ascontiguousarray(values), Quantity.TRANSMISSION, signature.image.channels)
+    return Signature(signature.id, image, np.ascontiguousarray(mask), signature.class_name, signature.origin)
+
+
+def _moved(signature: Signature, params: VariationParams) -> tuple[FloatArray, BoolArray]:
+    """Transmission and mask of a signature that is turned, scaled or blurred."""
+    source = _layers(signature)
+    moved = _warp(signature, source, params)
+    *planes, coverage = (np.ascontiguousarray(moved[..., number]) for number in range(moved.shape[2]))
+    mask = np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
+    x0, y0, x1, y1 = _extent(signature, mask, params)
+    mask = mask[y0:y1, x0:x1]
+    # Cubic interpolation overshoots at sharp edges; a thing never gets darker or lighter than it was.
+    values = np.stack([plane[y0:y1, x0:x1] for plane in planes])
+    np.clip(values, 0, np.float32(-np.log(signature.image.values.min())), out=values)
+    values *= mask * np.float32(-params.density_power)  # 0 outside the mask, where the transmission is 1
+    np.exp(values, out=values)
+    np.clip(values, np.float32(TRANSMISSION_FLOOR), np.float32(1), out=values)
+    return values, mask
+
+
+def _extent(signature: Signature, mask: BoolArray, params: VariationParams) -> tuple[int, int, int, int]:
     if not mask.any():
         raise DataError(f"variation of {signature.id}: at scale {params.scale:.4g} no pixel of its mask is left.")
-    if moves or params.density_power != 1:
-        thicker = attenuation * np.float32(params.density_power)
-        values = np.where(mask, np.clip(np.exp(-thicker), TRANSMISSION_FLOOR, 1.0), 1.0).astype(np.float32)
-    else:  # no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
-        values = np.rot90(signature.image.values[..., ::-1] if params.flip else signature.image.values, quarters, axes=(1, 2))
     x0, y0, x1, y1 = (int(edge) for edge in box_of_mask(mask))
-    image = XrayImage(np.ascontiguousarray(values[:, y0:y1, x0:x1]), Quantity.TRANSMISSION, signature.image.channels)
-    return Signature(signature.id, image, np.ascontiguousarray(mask[y0:y1, x0:x1]), signature.class_name, signature.origin)
+    return x0, y0, x1, y1
 
 
-def _warp(name: str, attenuation: FloatArray, mask: BoolArray, params: VariationParams) -> tuple[FloatArray, BoolArray]:
+_kept: WeakKeyDictionary[Signature, FloatArray] = WeakKeyDictionary()
+
+
+def _layers(signature: Signature) -> FloatArray:
+    """(H, W, C + 1): attenuation, and the mask as one more channel, so that it goes exactly where the attenuation goes.
+
+    Kept as long as the signature lives: a library's signatures are varied again and again.
+    """
+    found = _kept.get(signature)
+    if found is None:
+        layers = np.concatenate([signature.image.attenuation().values, signature.mask[None].astype(np.float32)])
+        found = _kept[signature] = np.ascontiguousarray(layers.transpose(1, 2, 0))
+    return found
+
+
+def _warp(signature: Signature, layers: FloatArray, params: VariationParams) -> FloatArray:
+    """(h, w, C + 1) attenuation and coverage, moved; a canvas just large enough for the thing."""
     import cv2
 
-    # The mask is moved as one more channel, so that it goes exactly where the attenuation goes.
-    layers = np.concatenate([attenuation, mask[None].astype(np.float32)])
-    top = attenuation.max()
     if params.angle_deg % 360 != 0 or params.scale != 1:
         if params.scale < 1:
             # warpAffine only samples: without this blur a small picture of a large thing shows jagged edges.
             layers = _blur(layers, 0.5 * float(np.sqrt(1 / params.scale**2 - 1)))
-        height, width = layers.shape[1:]
         radians = np.deg2rad(params.angle_deg)
         cosine, sine = params.scale * np.cos(radians), params.scale * np.sin(radians)
-        size = (
-            int(np.ceil(abs(cosine) * width + abs(sine) * height)) + 2,
-            int(np.ceil(abs(sine) * width + abs(cosine) * height)) + 2,
-        )
-        if max(size) > _MAX_SIDE:
-            raise DataError(f"variation of {name}: {size[0]}x{size[1]} pixels; no side may exceed {_MAX_SIDE}.")
-        matrix = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0]])
-        # Pixel centres lie at whole numbers, so the middle of a row of n pixels is (n - 1) / 2.
-        matrix[:, 2] = (np.array(size) - 1) / 2 - matrix[:, :2] @ ((np.array([width, height]) - 1) / 2)
-        moved = [cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_CUBIC) for layer in layers[:-1]]
-        moved.append(cv2.warpAffine(layers[-1], matrix, size, flags=cv2.INTER_LINEAR))
-        layers = np.stack(moved)
-    if params.blur_px > 0:
-        layers = _blur(layers, params.blur_px)
-    # Cubic interpolation overshoots at sharp edges; a thing never gets darker or lighter than it was.
-    coverage = layers[-1]
-    return np.clip(layers[:-1], 0, top), np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
+        linear = np.array([[cosine, sine], [-sine, cosine]])
+        if params.flip:
+            linear = linear @ np.diag([-1.0, 1.0])
+        # Pixel centres lie at whole numbers, so the corners of a pixel lie half a pixel before and after.
+        corners = (_hull(signature) - 0.5) @ linear.T
+        size = np.ceil(np.ptp(corners, axis=0)).astype(int) + 2 * _MARGIN + 2 * int(np.ceil(2 * max(1.0, params.scale)))
+        if size.max() > _MAX_SIDE:
+            raise DataError(f"variation of {signature.id}: {size[0]}x{size[1]} pixels; no side may exceed {_MAX_SIDE}.")
+        reach = (layers.shape[0] - signature.mask.shape[0]) / 2  # what the blur added on each side
+        middle = (corners.max(axis=0) + corners.min(axis=0)) / 2
+        shift = (size - 1) / 2 - middle - linear @ np.array([reach, reach])
+        matrix = np.concatenate([linear, shift[:, None]], axis=1)
+        canvas = (int(size[0]), int(size[1]))
+        layers = _each_four(lambda part: cv2.warpAffine(part, matrix, canvas, flags=cv2.INTER_CUBIC), layers)
+    elif params.flip:
+        layers = np.ascontiguousarray(layers[:, ::-1])
+    return _blur(layers, params.blur_px) if params.blur_px > 0 else layers
+
+
+def _each_four(change: Callable[[FloatArray], Any], layers: FloatArray) -> FloatArray:
+    """OpenCV moves up to four channels at once."""
+    parts = [change(np.ascontiguousarray(layers[..., start : start + 4])) for start in range(0, layers.shape[2], 4)]
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=2) if len(parts) > 1 else np.asarray(parts[0])
 
 
 def _blur(layers: FloatArray, sigma: float) -> FloatArray:
     import cv2
 
     reach = int(np.ceil(3 * sigma))
-    padded = np.pad(layers, ((0, 0), (reach, reach), (reach, reach)))
-    return np.stack([cv2.GaussianBlur(layer, (0, 0), sigma) for layer in padded])
+    padded = np.pad(layers, ((reach, reach), (reach, reach), (0, 0)))
+    return _each_four(lambda part: cv2.GaussianBlur(part, (0, 0), sigma), padded)
+
+
+_hulls: WeakKeyDictionary[Signature, NDArray[np.float64]] = WeakKeyDictionary()
+
+
+def _hull(signature: Signature) -> NDArray[np.float64]:
+    """(N, 2) corners (x, y) of the convex hull of the mask's pixels; a pixel at (0, 0) reaches from 0 to 1."""
+    import cv2
+
+    found = _hulls.get(signature)
+    if found is None:
+        # Only the first and last pixel of a row can be outermost; of each its corners, for one pixel has a length too.
+        rows = np.flatnonzero(signature.mask.any(axis=1))
+        first = signature.mask[rows].argmax(axis=1)
+        last = signature.mask.shape[1] - signature.mask[rows, ::-1].argmax(axis=1)
+        corners = np.concatenate([np.stack([columns, rows + down], axis=1) for columns in (first, last) for down in (0, 1)])
+        found = _hulls[signature] = cv2.convexHull(corners.astype(np.int32))[:, 0].astype(np.float64)
+    return found
 
 
 def length_px(signature: Signature) -> float:
@@ -201,12 +263,7 @@ def length_px(signature: Signature) -> float:
         ...                     Origin(OriginKind.RENDERED, "a", "a")))
         5.0
     """
-    import cv2
-
-    rows, columns = np.nonzero(signature.mask)
-    # The corners of each pixel, not its centre: one pixel has a length too.
-    corners = np.concatenate([np.stack([columns + dx, rows + dy], axis=1) for dx in (0, 1) for dy in (0, 1)])
-    hull = cv2.convexHull(corners.astype(np.int32))[:, 0].astype(np.float64)
+    hull = _hull(signature)
     return float(np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2).max()))
 
 

@@ -4,45 +4,80 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
 from threatray.balance.plan import CompositePlan, PlannedComposite
-from threatray.core import Quantity, Sample, stream
-from threatray.core.files import read_json, write_json, write_text
+from threatray.core import stream
+from threatray.core.files import read_json, whole_file, write_json
 from threatray.core.manifest import RunManifest, SetAside
-from threatray.datasets.formats.coco import image_record, write_annotations, write_images
-from threatray.errors import DataError
+from threatray.datasets.formats.coco import ImageFiles, ImageRecord, Thing
+from threatray.datasets.formats.coco_stream import write_annotation_stream
+from threatray.datasets.window_mask import encode_window
+from threatray.errors import ConfigError, DataError
+from threatray.pipeline.further_formats import check_formats, write_formats
+from threatray.pipeline.layers import write_layers
 from threatray.pipeline.palettes import ScannerPalettes
 from threatray.pipeline.sources import Located, Role, Sources, Taxonomy
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.plan_stage import PLAN_FILE
 from threatray.pipeline.stages.signatures_stage import read_places, read_stage_palettes
-from threatray.pipeline.views import TransmissionView
-from threatray.pipeline.workers import run_jobs
-from threatray.tip.compose import ComposeConfig, CompositeParams, apply_composite, draw_composite
+from threatray.pipeline.stored_bag import ImageOutput, StoredBag, write_levels
+from threatray.pipeline.workers import JobResults, run_jobs_to_disk
+from threatray.tip.bag_map import BagMap
+from threatray.tip.colour import ColourTip
+from threatray.tip.compose import CompositeParams
+from threatray.tip.draw import ComposeConfig, draw_composite
+from threatray.tip.levels import ChannelLaw, EnergyLaw, Law, LevelsComposite, WindowMask, compose_levels
 from threatray.tip.library import SignatureLibrary
 from threatray.tip.refusal import Refused
+from threatray.tip.signature_cache import CachedLibrary
 
 COMPOSITES: Final = "composites.jsonl"
 REFUSED: Final = "refused.json"
+UNREADABLE: Final = "bag cannot be read"
+
+_MOST_AT_ONCE: Final = 32
+"""Composites of one bag in one job: the bag is decoded and searched once for all of them."""
+
+
+@dataclass(frozen=True)
+class OutputConfig(ImageOutput):
+    """What is written beside ``annotations.json`` (COCO, masks as run lengths).
+
+    Args:
+        images: As the bag was stored (``keep``: a JPEG with the same quality and subsampling, else without loss), or always as
+            ``png``, ``tiff`` or ``jpeg``. Sixteen bits are never reduced: they are written as PNG or TIFF whatever is asked.
+        jpeg_quality: Of ``jpeg`` where the bag's own is unknown.
+        layers: Also write what each composite was made of, as ground truth: the bag alone as it was stored, and every threat's own
+            transmission with 16 bits, each in the picture's frame.
+        formats: Further formats to write the same dataset in, each in a folder of its name.
+    """
+
+    layers: bool = False
+    formats: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.formats)) != len(self.formats) or "coco" in self.formats:
+            raise ConfigError(f"compose: formats must be named once and without coco, which is always written, got {list(self.formats)}.")
 
 
 @dataclass(frozen=True)
 class _Shared:
     config: ComposeConfig
+    output: OutputConfig
     sources: Sources
     bags: Mapping[str, Located]
-    library: SignatureLibrary
+    library: CachedLibrary
     positions: Mapping[str, list[tuple[float, float]]]
-    quantity: Quantity
-    palettes: ScannerPalettes | None
     seed: int
     folder: Path
+    palettes: ScannerPalettes | None = None
 
 
 def compose(
@@ -54,6 +89,7 @@ def compose(
     library: Path,
     out: Path,
     run: Run,
+    output: OutputConfig = OutputConfig(),
 ) -> RunManifest:
     """Write a COCO dataset of composites, ``composites.jsonl`` to replay each of them, and ``refused.json``.
 
@@ -66,12 +102,15 @@ def compose(
         library: The signature library that the plan names.
         out: Folder to make.
         run: How.
+        output: What is written.
 
     Raises:
+        ConfigError: No such format, or none that can be written.
         DataError: The plan names bags or signatures that are not there, or every composite was refused.
     """
 
     def body(work: Path) -> Outcome:
+        check_formats(output.formats)
         sources = Sources.open(paths, taxonomy, strict=run.strict)
         wanted = CompositePlan.from_json(read_json(plan / PLAN_FILE), str(plan / PLAN_FILE))
         bags = {located.key: located for role in sources.datasets for located in sources.located(role)}
@@ -80,40 +119,56 @@ def compose(
                 raise DataError(f"{plan / PLAN_FILE}: the bag {composite.bag_id!r} is not in the datasets. Plan again.")
         _, positions = read_places(signatures)
         used = {composite.bag_id: bags[composite.bag_id] for composite in wanted.composites}
-        opened = SignatureLibrary.open(library)
-        shared = _Shared(config, sources, used, opened, positions, sources.quantity, read_stage_palettes(signatures), run.seed, work)
-        with run.progress.task("compose", "composite") as update:
-            done = run_jobs(_compose_one, shared, wanted.composites, workers=run.workers, update=update, ledger=work / ".composites.ledger")
-        made = [entry for entry in done if "params" in entry]
-        refused = [{"item": entry["item"], "reason": entry["reason"]} for entry in done if "reason" in entry]
-        if wanted.composites and not made:
-            raise DataError(f"compose: all {len(done)} composites were refused, e.g. {refused[0]['item']}: {refused[0]['reason']}.")
-        write_annotations(work, sources.classes(), [entry["record"] for entry in made])
-        lines = [json.dumps({"id": entry["id"], **entry["params"]}, sort_keys=True) for entry in made]
-        write_text(work / COMPOSITES, "".join(line + "\n" for line in lines))
-        write_json(work / REFUSED, refused)
-        counts = Counter(label for entry in made for label in entry["labels"])
-        summary = {"composites": len(made), "threats": dict(sorted(counts.items())), "refused": len(refused)}
-        return Outcome(summary, tuple(SetAside(**entry) for entry in refused))
+        opened = CachedLibrary(SignatureLibrary.open(library))
+        shared = _Shared(config, output, sources, used, opened, positions, run.seed, work, read_stage_palettes(signatures))
+        with run.progress.task("compose", "bag") as update:
+            done = run_jobs_to_disk(
+                compose_bag, shared, by_bag(wanted.composites), workers=run.workers, update=update, ledger=work / ".composites.ledger"
+            )
+        return _collect(done, work, sources.classes(), output)
 
     inputs = {"plan": plan, "signatures": signatures, "library": library, **{role.value: path for role, path in paths.items()}}
-    return run_stage("compose", {"compose": config, "taxonomy": taxonomy}, inputs, out, run, body)
+    settings = {"compose": config, "output": output, "taxonomy": taxonomy}
+    return run_stage("compose", settings, inputs, out, run, body)
 
 
-def _compose_one(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
+def by_bag(composites: Sequence[PlannedComposite]) -> list[tuple[PlannedComposite, ...]]:
+    """The composites of one bag together, bags in the order of their first."""
+    groups: dict[str, list[list[PlannedComposite]]] = {}
+    for composite in composites:
+        chunks = groups.setdefault(composite.bag_id, [[]])
+        if len(chunks[-1]) >= _MOST_AT_ONCE:
+            chunks.append([])
+        chunks[-1].append(composite)
+    return [tuple(chunk) for chunks in groups.values() for chunk in chunks]
+
+
+def compose_bag(shared: _Shared, planned: tuple[PlannedComposite, ...]) -> list[dict[str, Any]]:
+    """All composites of one bag: made, or refused with the reason."""
+    located = shared.bags[planned[0].bag_id]
     try:
-        return _composed(shared, planned)
-    except DataError as error:  # a bag that cannot be read, or shows no air
-        return {"item": planned.id, "reason": str(error)}
+        bag = StoredBag.read(located.entry, shared.sources.quantity)
+        known = BagMap.of_levels(bag.scan.levels, bag.white, shared.config.bag)
+        law = law_for(bag, known, shared.palettes)
+    except DataError as error:  # a bag that cannot be read, shows no air, or comes from a screen without a palette
+        return [{"item": each.id, "kind": UNREADABLE, "reason": str(error)} for each in planned]
+    return [_composed(shared, each, located, bag, known, law) for each in planned]
 
 
-def _composed(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
-    located = shared.bags[planned.bag_id]
-    bag = shared.sources.load(located, shared.quantity)
-    bag = replace(bag, group=f"{located.role.value}:{bag.group}")  # so that no split can hide it
-    view = TransmissionView.of(bag, shared.palettes)
+def law_for(bag: StoredBag, known: BagMap, palettes: ScannerPalettes | None) -> Law:
+    """By the two energies behind the colours where the scanner's palette is known, else channel by channel.
+
+    Raises:
+        DataError: A picture whose air none of the palettes has, or one without colours.
+    """
+    if palettes is None or bag.white is not None:
+        return ChannelLaw()
+    return EnergyLaw(ColourTip(palettes.of(known.air / np.float32(np.iinfo(bag.scan.levels.dtype).max))))
+
+
+def _composed(shared: _Shared, planned: PlannedComposite, located: Located, bag: StoredBag, known: BagMap, law: Law) -> dict[str, Any]:
     drawn = draw_composite(
-        view.sample.image,
+        known,
         planned.bag_id,
         [shared.library.load(threat.signature_id) for threat in planned.threats],
         stream(shared.seed, "compose", planned.id),
@@ -122,22 +177,85 @@ def _composed(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
         positions=shared.positions,
     )
     if isinstance(drawn, Refused):
-        return {"item": planned.id, "reason": str(drawn)}
-    sample, colour = replay(view, planned.id, drawn, shared.library)
-    dual = sample.image if shared.quantity is Quantity.TRANSMISSION else None
-    files = write_images(shared.folder, planned.id, colour=colour, dual=dual)
-    record = image_record(sample, files)
-    return {"id": planned.id, "params": drawn.as_json(), "record": record, "labels": list(sample.annotations.labels)}
+        return {"item": planned.id, "kind": drawn.reason.value, "reason": str(drawn)}
+    try:
+        made = replay(bag, drawn, shared.library, law)
+    except DataError as error:
+        return {"item": planned.id, "kind": "cannot be projected", "reason": str(error)}
+    files = write_levels(shared.folder, planned.id, bag, made.levels, shared.output)
+    if shared.output.layers:
+        write_layers(shared.folder, planned.id, located.entry, made, bag.scan.size)
+    record = _record(planned.id, located, bag, made, files)
+    return {"id": planned.id, "params": drawn.as_json(), "record": record, "labels": [thing.label for thing in made.things]}
 
 
-def replay(view: TransmissionView, composite_id: str, params: CompositeParams, library: SignatureLibrary) -> tuple[Sample, Any]:
-    """Make a composite again from its recorded parameters.
+def replay(bag: StoredBag, params: CompositeParams, library: SignatureLibrary | CachedLibrary, law: Law | None = None) -> LevelsComposite:
+    """Make a composite again from its recorded parameters, level for level."""
+    return compose_levels(bag.scan, params, library.load, law or ChannelLaw())
 
-    Returns:
-        The sample in transmission and its pseudo-colour image.
-    """
-    made = apply_composite(view.sample.image, params, library.load)
-    masks = made.annotations.masks
-    assert masks is not None
-    colour = view.colour_of(made.image, np.any(masks, axis=0))
-    return replace(view.sample, id=composite_id, image=made.image, annotations=made.annotations), colour
+
+def _record(item_id: str, located: Located, bag: StoredBag, made: LevelsComposite, files: ImageFiles) -> ImageRecord:
+    height, width = bag.scan.size
+    entry = located.entry
+    record: ImageRecord = {
+        "id": item_id,
+        "width": width,
+        "height": height,
+        "group": f"{located.role.value}:{entry.group}",  # so that no split can hide the bag
+        "source": entry.provenance.source,
+        "licence": entry.provenance.licence,
+        "colour": files.colour,
+        "low_energy": files.low_energy,
+        "high_energy": files.high_energy,
+        "things": [_thing(thing, height, width) for thing in made.things],
+    }
+    if files.low_energy is not None:
+        record["white_level"] = entry.white_level
+    return record
+
+
+def _thing(thing: WindowMask, height: int, width: int) -> Thing:
+    amodal = encode_window(thing.amodal, thing.x, thing.y, height, width)
+    whole = np.array_equal(thing.amodal, thing.visible)
+    visible = amodal if whole else encode_window(thing.visible, thing.x, thing.y, height, width)
+    return cast("Thing", {"box": list(thing.box), "label": thing.label, "segmentation": amodal, "visible": visible})
+
+
+def _collect(done: JobResults, work: Path, classes: Sequence[str], output: OutputConfig) -> Outcome:
+    """Write the annotations from the ledger, in the order of the composites' ids, without holding them all."""
+    counts: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    refused: list[dict[str, str]] = []
+    where: list[tuple[str, int, int]] = []
+    for offset, results in done.offsets():
+        for place, entry in enumerate(results):
+            if "reason" in entry:
+                kinds[entry["kind"]] += 1
+                refused.append({"item": entry["item"], "kind": entry["kind"], "reason": entry["reason"]})
+            else:
+                counts.update(entry["labels"])
+                where.append((entry["id"], offset, place))
+    if refused and not where:
+        raise DataError(f"compose: all {len(refused)} composites were refused, e.g. {refused[0]['item']}: {refused[0]['reason']}.")
+    where.sort()
+
+    def made() -> Iterator[dict[str, Any]]:
+        with done.reader() as at:
+            for _, offset, place in where:
+                yield at(offset)[place]
+
+    write_annotation_stream(work, classes, lambda: (entry["record"] for entry in made()))
+    with whole_file(work / COMPOSITES) as temporary, temporary.open("w", encoding="utf-8") as handle:
+        for entry in made():
+            handle.write(json.dumps({"id": entry["id"], **entry["params"]}, sort_keys=True) + "\n")
+    refused.sort(key=lambda entry: entry["item"])
+    write_json(work / REFUSED, refused)
+    aside = [SetAside(entry["item"], entry["reason"]) for entry in refused]
+    aside += write_formats(work, output.formats)
+    summary = {
+        "composites": len(where),
+        "threats": dict(sorted(counts.items())),
+        "refused": len(refused),
+        "refused_by_kind": dict(sorted(kinds.items())),
+    }
+    return Outcome(summary, tuple(aside))

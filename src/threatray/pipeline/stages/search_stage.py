@@ -21,7 +21,7 @@ from threatray.pipeline.stages.compose_stage import compose
 from threatray.pipeline.stages.plan_stage import plan
 from threatray.pipeline.stages.uplift_stage import pool_of, pool_of_part
 from threatray.pipeline.workers import run_jobs
-from threatray.tip.compose import ComposeConfig
+from threatray.tip.draw import ComposeConfig
 from threatray.uplift.arms import BASELINE, STANDARD_ARMS, Arm, Pool, proportional_arm
 from threatray.uplift.config import FasterRcnnConfig
 

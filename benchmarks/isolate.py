@@ -90,10 +90,9 @@ def phantom_cases(per_class: int, seed: int, *, colour: bool) -> Iterator[Case]:
         if job.kind is not JobKind.TEST or job.class_name is None:
             continue
         made = render_scan(job, config)
-        if colour:  # as a file would hold it
-            image = view_of(colour_of(np.round(made.colour.values * 255).astype(np.uint8).transpose(1, 2, 0)))
-        else:
-            image = made.sample.image
+        # colour as a file would hold it
+        shown = np.round(made.colour.values * 255).astype(np.uint8).transpose(1, 2, 0)
+        image = view_of(colour_of(shown)) if colour else made.sample.image
         yield Case(job.id, job.class_name, image, made.sample.annotations.masks[0])
 
 

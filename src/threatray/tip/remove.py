@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -74,21 +75,37 @@ def remove_threats(sample: Sample, config: IsolateConfig | None = None, fill: Fi
     if not len(sample.annotations):
         raise DataError(f"remove threats from {sample.id}: it has no annotation, so there is nothing to take out.")
     found: list[Isolated] = []
-    values = sample.image.transmission().values.copy()
-    hole = np.zeros(sample.image.size, np.bool_)
     for index in range(len(sample.annotations)):
         isolated = isolate(sample, index, config)
         if isinstance(isolated, Refused):
             return isolated
-        x0, y0, x1, y1 = (int(edge) for edge in isolated.box)
-        hole[y0:y1, x0:x1] |= isolated.signature.mask
-        window = values[:, y0:y1, x0:x1]
-        np.copyto(window, np.maximum(window, isolated.bag_behind.values), where=isolated.signature.mask)
         found.append(isolated)
+    return without(sample.image, found, fill)
+
+
+def without(image: XrayImage, isolated: Sequence[Isolated], fill: Fill = Fill.CONTINUED) -> Removed:
+    """A scan without what was isolated from it.
+
+    Args:
+        image: The scan, transmission or attenuation.
+        isolated: What ``isolate`` found in this very scan.
+        fill: As for ``remove_threats``.
+
+    Raises:
+        DataError: The holes cover everything.
+    """
+    image = image.transmission()
+    values = image.values.copy()
+    hole = np.zeros(image.size, np.bool_)
+    for found in isolated:
+        x0, y0, x1, y1 = (int(edge) for edge in found.box)
+        hole[y0:y1, x0:x1] |= found.signature.mask
+        window = values[:, y0:y1, x0:x1]
+        np.copyto(window, np.maximum(window, found.bag_behind.values), where=found.signature.mask)
     if fill is Fill.REVERSIBLE:
-        return Removed(XrayImage(values, Quantity.TRANSMISSION, sample.image.channels), hole, tuple(found))
+        return Removed(XrayImage(values, Quantity.TRANSMISSION, image.channels), hole, tuple(isolated))
     hole = grown(hole, _RIM_PIXELS)
-    return Removed(fill_hole(sample.image, hole, fill), hole, tuple(found))
+    return Removed(fill_hole(image, hole, fill), hole, tuple(isolated))
 
 
 def fill_hole(image: XrayImage, hole: BoolArray, fill: Fill = Fill.CONTINUED) -> XrayImage:

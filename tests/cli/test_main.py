@@ -45,9 +45,12 @@ def test_every_command_explains_itself_without_torch(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_option_is_documented(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = build_app()[name].assemble_argument_collection(parse_docstring=True)
-    undocumented = [argument.name for argument in arguments if argument.show and argument.parse and not argument.parameter.help]
-    assert not undocumented
+    app = build_app()[name]
+    commands = [app[below] for below in app if not below.startswith("-")] or [app]  # of a command of commands, each
+    for command in commands:
+        arguments = command.assemble_argument_collection(parse_docstring=True)
+        undocumented = [argument.name for argument in arguments if argument.show and argument.parse and not argument.parameter.help]
+        assert not undocumented, command.name
 
 
 @pytest.mark.parametrize(

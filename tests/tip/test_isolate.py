@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -128,6 +130,124 @@ def test_a_threat_alone_in_air_keeps_its_transmission(bag_of):
     np.testing.assert_allclose(found.signature.image.values[:, 1:-1, 1:-1], values[:, 20:40, 20:60], rtol=1e-5)
     air = XrayImage(np.ones((2, 60, 80), np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
     assert reason(isolate_in_air(air, "k", "knife", "k")) is Reason.NOTHING_STANDS_OUT
+
+
+def test_a_given_mask_is_trusted_and_a_guessed_one_is_judged():
+    assert isolate(scene(0, mask_too=True)[0], 0).mask_overlap == 1
+    guessed = isolate(scene(0)[0], 0)
+    assert 0 < guessed.mask_overlap < 1
+    assert guessed.quality <= guessed.mask_overlap
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 9999), st.booleans())
+def test_the_bag_behind_times_the_signature_is_the_scan(seed, mask_too):
+    sample, _, _ = scene(seed, mask_too)
+    found = isolate(sample, 0)
+    x0, y0, x1, y1 = (int(edge) for edge in found.box)
+    scan = sample.image.values[:, y0:y1, x0:x1]
+    np.testing.assert_allclose(found.bag_behind.values * found.signature.image.values, scan, rtol=2e-5)
+    assert (found.bag_behind.values >= scan * (1 - 1e-5)).all()
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 9999), st.sampled_from(["left", "top", "right", "bottom"]))
+def test_a_threat_at_the_border_is_isolated_from_what_is_left_of_its_ring(seed, side):
+    sample, mask, _ = scene(seed)
+    x0, y0, x1, y1 = (int(edge) for edge in sample.annotations.boxes[0])
+    rows, columns = {
+        "left": (slice(None), slice(x0 + 2, None)),
+        "top": (slice(y0 + 3, None), slice(None)),
+        "right": (slice(None), slice(None, x1 - 2)),
+        "bottom": (slice(None, y1 - 2), slice(None)),
+    }[side]
+    values, mask = np.ascontiguousarray(sample.image.values[:, rows, columns]), mask[rows, columns]
+    left, top = columns.start or 0, rows.start or 0
+    box = np.array([[x0 - left - 2, y0 - top - 2, x1 - left + 2, y1 - top + 2]], np.float32)  # sticks out of the picture
+    found = isolate(Sample("s", XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY), Annotations(box, ("gun",)), "g"), 0)
+    placed = np.zeros(mask.shape, bool)
+    x0, y0, x1, y1 = (int(edge) for edge in found.box)
+    placed[y0:y1, x0:x1] = found.signature.mask
+    assert (placed & mask).sum() / (placed | mask).sum() > 0.8
+
+
+def test_hostile_scans_are_right_or_refused_with_a_reason():
+    sample, _, _ = scene(0)
+    for bad in (np.nan, np.inf, 1.5, -0.1, 0.0):  # readers clip and count; the type refuses
+        values = sample.image.values.copy()
+        values[0, 40, 50] = bad
+        with pytest.raises(DataError, match="transmission must lie in"):
+            XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
+    starved = sample.image.values.copy()
+    starved[:, 30:60:7, 30:100:7] = 2.0**-17
+    found = isolate(Sample("s", XrayImage(starved, Quantity.TRANSMISSION, DUAL_ENERGY), sample.annotations, "g"), 0)
+    assert isinstance(found, Isolated)
+    assert np.isfinite(found.signature.image.values).all()
+    black = XrayImage(np.full((2, 110, 140), 2.0**-17, np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+    assert reason(isolate(Sample("s", black, sample.annotations, "g"), 0)) is Reason.NOTHING_STANDS_OUT
+    for size in ((1, 1), (1, 140), (110, 1)):
+        values = np.full((2, *size), 0.5, np.float32)
+        box = np.array([[0, 0, size[1], size[0]]], np.float32)
+        tiny = Sample("s", XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY), Annotations(box, ("gun",)), "g")
+        assert reason(isolate(tiny, 0)) is Reason.NO_RING
+    one = np.zeros((1, 110, 140), bool)
+    one[0, 40, 50] = True
+    pixel = Annotations(np.array([[50, 40, 51, 41]], np.float32), ("gun",), one)
+    assert reason(isolate(Sample("s", sample.image, pixel, "g"), 0)) is Reason.TOO_SMALL
+    everywhere = Annotations(np.array([[0, 0, 140, 110]], np.float32), ("gun",), np.ones((1, 110, 140), bool))
+    assert reason(isolate(Sample("s", sample.image, everywhere, "g"), 0)) is Reason.NO_RING
+    other = Annotations(sample.annotations.boxes, ("gun",), np.ones((1, 90, 140), bool))
+    with pytest.raises(DataError, match="expected masks of 140x110 pixels as the scan has, got 140x90"):
+        isolate(Sample("s", sample.image, other, "g"), 0)
+    with pytest.raises(DataError, match="must be finite with x1 > x0"):
+        Annotations(np.array([[np.nan, 0, 5, 5]], np.float32), ("gun",))
+
+
+def test_one_pixel_signatures_are_allowed_where_asked_for():
+    one = np.zeros((1, 110, 140), bool)
+    one[0, 40, 50] = True
+    values = np.full((2, 110, 140), 0.8, np.float32)
+    values[:, 40, 50] = 0.2
+    pixel = Sample(
+        "s",
+        XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY),
+        Annotations(np.array([[50, 40, 51, 41]], np.float32), ("gun",), one),
+        "g",
+    )
+    found = isolate(pixel, 0, IsolateConfig(min_area=1, soft_edge=0))
+    assert found.signature.image.values.ravel().tolist() == pytest.approx([0.25, 0.25])
+
+
+def test_a_picture_full_of_threat_has_no_air():
+    values = np.full((2, 60, 80), 0.4, np.float32)
+    values[:, :2, :2] = 0.99
+    found = isolate_in_air(XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY), "k", "knife", "k")
+    assert reason(found) is Reason.NO_RING
+
+
+@pytest.mark.slow
+def test_quality_ranks_the_phantoms_masks_as_their_overlap_does():
+    from scipy.stats import spearmanr
+
+    from threatray.phantom.dataset import JobKind, PhantomConfig, plan, render_scan
+
+    config = PhantomConfig(labelled=dict.fromkeys(PhantomConfig().labelled, 0), validation_threat_per_class=3)
+    overlaps, qualities = [], []
+    for job in plan(config, 11):
+        if job.kind is not JobKind.VALIDATION or job.class_name is None:
+            continue
+        sample = render_scan(job, config).sample
+        true = sample.annotations.masks[0]
+        found = isolate(replace(sample, annotations=replace(sample.annotations, masks=None)), 0)
+        if isinstance(found, Refused):
+            continue
+        placed = np.zeros(true.shape, bool)
+        x0, y0, x1, y1 = (int(edge) for edge in found.box)
+        placed[y0:y1, x0:x1] = found.signature.mask
+        overlaps.append((placed & true).sum() / (placed | true).sum())
+        qualities.append(found.quality)
+    assert len(overlaps) >= 14
+    assert spearmanr(overlaps, qualities).statistic > 0.5
 
 
 @pytest.mark.real

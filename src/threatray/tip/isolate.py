@@ -58,22 +58,27 @@ class Isolated:
 
     Args:
         signature: Cropped to its mask.
-        quality: In [0, 1]: the geometric mean of four figures, each 1 at best: contrast, calm of the ring, clearness of what
-            lies behind, share not clipped. Under about 0.75 most masks hold something of the bag.
+        quality: In [0, 1]: ``mask_overlap`` times the fourth root of the product of four figures, each 1 at best: contrast, calm of
+            the ring, clearness of what lies behind, share not clipped.
+        mask_overlap: Overlap (intersection over union) with the true mask to expect; 1 where the mask was given.
         contrast: Median attenuation that the threat adds.
         ring_roughness: Spread of the attenuation in the ring around the mask, in units of the contrast.
         behind: Median attenuation of the guessed bag behind the mask: dividing by something dark multiplies its noise.
         clipped_share: Share of mask pixels lighter than the guessed bag behind them, where the guess must be wrong.
         box: Where the mask was in the scan, xyxy pixels.
+        bag_behind: Transmission of the guessed bag in the signature's window, the scan's outside the mask and nowhere darker than it:
+            multiplied with the signature it is the scan again.
     """
 
     signature: Signature
     quality: float
+    mask_overlap: float
     contrast: float
     ring_roughness: float
     behind: float
     clipped_share: float
     box: tuple[float, float, float, float]
+    bag_behind: XrayImage
 
 
 def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> Isolated | Refused:
@@ -89,7 +94,7 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
         The signature with its quality, named ``<sample id>-<index>``, or why it was refused.
 
     Raises:
-        DataError: Pseudo-colour, an index that does not exist, a box outside the picture.
+        DataError: Pseudo-colour, an index that does not exist, a box outside the picture, a mask of another size.
 
     Note:
         The bag behind is guessed by a soap film over the ring, so an edge that runs under the threat stays in the signature.
@@ -115,7 +120,11 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
     rows, columns = slice(max(0, top - ring), bottom + ring), slice(max(0, left - ring), right + ring)
     crop = XrayImage(np.ascontiguousarray(sample.image.values[:, rows, columns]), sample.image.quantity, sample.image.channels)
     attenuation = np.minimum(crop.attenuation().values, np.float32(-np.log(config.darkest)))
+    overlap = 1.0
     if sample.annotations.masks is not None:
+        tall, wide = sample.annotations.masks.shape[1:]
+        if (tall, wide) != (height, width):
+            raise DataError(f"isolate {sample.id}: expected masks of {width}x{height} pixels as the scan has, got {wide}x{tall}.")
         mask = np.asarray(sample.annotations.masks[index][rows, columns])
     else:
         inside = np.zeros(crop.size, np.bool_)
@@ -124,7 +133,8 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
             return Refused(Reason.NO_RING, f"the box fills the {width}x{height} scan")
         if min(right - left, bottom - top) < 4:
             return Refused(Reason.TOO_SMALL, f"the box is {right - left}x{bottom - top} pixels")
-        mask = threat_mask(attenuation, inside)
+        guess = threat_mask(attenuation, inside)
+        mask, overlap = guess.mask, guess.expected_overlap
         if not mask.any():
             return Refused(Reason.NOTHING_STANDS_OUT, f"in the {right - left}x{bottom - top} box")
         share = float(mask.sum()) / float(inside.sum())
@@ -133,9 +143,9 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
     area = int(mask.sum())
     if area < config.min_area:
         return Refused(Reason.TOO_SMALL, f"{area} mask pixels, at least {config.min_area} are needed")
-    mask = _grow(mask, config.soft_edge)
-    hole = _grow(mask, 1)  # the mask's own rim still holds some of the threat
-    rim = _grow(hole, _RING_PIXELS) & ~hole
+    mask = grown(mask, config.soft_edge)
+    hole = grown(mask, 1)  # the mask's own rim still holds some of the threat
+    rim = grown(hole, _RING_PIXELS) & ~hole
     if not rim.any():
         return Refused(Reason.NO_RING, f"the mask fills the {crop.width}x{crop.height} crop")
     behind = harmonic_fill(attenuation, hole)
@@ -143,7 +153,8 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
     around = (float(attenuation.mean(axis=0)[rim].std()), float(np.median(behind.mean(axis=0)[mask])))
     origin = Origin(OriginKind.REAL, sample.id, sample.group, provenance=sample.provenance)
     made = _signature(f"{sample.id}-{index}", added, mask, crop.channels, sample.annotations.labels[index], origin)
-    return _judge(made, added, mask, around, (columns.start, rows.start), config)
+    bag = np.where(mask, np.minimum(behind, attenuation), attenuation).astype(np.float32)
+    return _judge(made, (added, bag), mask, around, (columns.start, rows.start), config, overlap)
 
 
 def isolate_in_air(
@@ -183,15 +194,17 @@ def isolate_in_air(
     count, labels, stats, _ = cv2.connectedComponentsWithStats((mean > level).astype(np.uint8), connectivity=8)
     if count <= 1:
         return Refused(Reason.NOTHING_STANDS_OUT, f"no pixel attenuates by more than {level:.3f}")
+    if float((mean > level).mean()) > config.max_box_share:
+        return Refused(Reason.NO_RING, f"there is no air around it: all but {float((mean <= level).mean()):.0%} attenuates")
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
     mask = np.asarray((areas >= 0.05 * areas.max())[labels], np.bool_)
     if int(mask.sum()) < config.min_area:
         return Refused(Reason.TOO_SMALL, f"{int(mask.sum())} mask pixels, at least {config.min_area} are needed")
-    mask = _grow(mask, config.soft_edge)
+    mask = grown(mask, config.soft_edge)
     origin = Origin(OriginKind.REAL, sample_id, group, provenance=provenance or Provenance())
     made = _signature(sample_id, attenuation, mask, image.channels, class_name, origin)
-    return _judge(made, attenuation, mask, (0.0, 0.0), (0, 0), config)
+    return _judge(made, (attenuation, np.zeros_like(attenuation)), mask, (0.0, 0.0), (0, 0), config, 1.0)
 
 
 def _colour_worth(attenuation: FloatArray) -> FloatArray:
@@ -210,8 +223,15 @@ def _signature(name: str, added: FloatArray, mask: BoolArray, channels: tuple[st
 
 
 def _judge(
-    made: Signature, added: FloatArray, mask: BoolArray, around: tuple[float, float], offset: tuple[int, int], config: IsolateConfig
+    made: Signature,
+    layers: tuple[FloatArray, FloatArray],
+    mask: BoolArray,
+    around: tuple[float, float],
+    offset: tuple[int, int],
+    config: IsolateConfig,
+    overlap: float,
 ) -> Isolated | Refused:
+    added, bag = layers
     inside = added.mean(axis=0)[mask]
     contrast = float(np.median(inside))
     if contrast < config.min_contrast:
@@ -219,10 +239,12 @@ def _judge(
     clipped = float((inside < -0.05 * contrast).mean())
     roughness, behind = around[0] / contrast, around[1]
     parts = (1 - float(np.exp(-contrast / 0.3)), float(np.exp(-roughness)), float(np.exp(-behind / 2)), 1 - clipped)
-    quality = float(np.prod(parts)) ** (1 / len(parts))
+    quality = overlap * float(np.prod(parts)) ** (1 / len(parts))
     x0, y0, x1, y1 = box_of_mask(mask)
+    window = np.exp(-bag[:, int(y0) : int(y1), int(x0) : int(x1)])
+    behind_image = XrayImage(np.clip(window, TRANSMISSION_FLOOR, 1.0).astype(np.float32), Quantity.TRANSMISSION, made.image.channels)
     box = (x0 + offset[0], y0 + offset[1], x1 + offset[0], y1 + offset[1])
-    return Isolated(crop_to_mask(made), quality, contrast, roughness, behind, clipped, box)
+    return Isolated(crop_to_mask(made), quality, overlap, contrast, roughness, behind, clipped, box, behind_image)
 
 
 def crop_to_mask(signature: Signature) -> Signature:
@@ -244,7 +266,8 @@ def crop_to_mask(signature: Signature) -> Signature:
     return Signature(signature.id, image, mask, signature.class_name, signature.origin)
 
 
-def _grow(mask: BoolArray, pixels: int) -> BoolArray:
+def grown(mask: BoolArray, pixels: int) -> BoolArray:
+    """The mask with everything within so many pixels of it."""
     import cv2
 
     if pixels == 0:

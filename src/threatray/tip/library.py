@@ -118,7 +118,7 @@ def write_signature(folder: Path, signature: Signature, extra: Mapping[str, Any]
     """
     import tifffile
 
-    path, mask_path = _paths(folder, signature.class_name, signature.id)
+    path, mask_path = signature_paths(folder, signature.class_name, signature.id)
     try:
         with whole_file(path) as temporary:
             # Neither date nor software name: equal signatures give equal bytes.
@@ -244,7 +244,7 @@ class SignatureLibrary:
             DataError: No such id; a file missing, broken, or of another size than the index says.
         """
         entry = self.entry(signature_id)
-        path, mask_path = _paths(self.folder, entry.class_name, entry.id)
+        path, mask_path = signature_paths(self.folder, entry.class_name, entry.id)
         levels = _read_levels(path)
         expected = (len(entry.channels), entry.height, entry.width)
         if levels.shape != expected:
@@ -316,7 +316,12 @@ def _read_levels(path: Path) -> NDArray[np.uint16]:
     return np.asarray(levels, np.uint16)
 
 
-def _paths(folder: Path, class_name: str, signature_id: str) -> tuple[Path, Path]:
+def signature_paths(folder: Path, class_name: str, signature_id: str) -> tuple[Path, Path]:
+    """Where a signature's pixels and its mask lie, whether they are there or not.
+
+    Raises:
+        DataError: A name that cannot be a file name.
+    """
     stem = folder / _safe(class_name, "class name") / _safe(signature_id, "signature id")
     return stem.with_name(stem.name + ".tif"), stem.with_name(stem.name + "_mask.png")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,25 +11,37 @@ from numpy.typing import NDArray
 from threatray.core.image import BoolArray, FloatArray
 from threatray.errors import DataError
 from threatray.tip.background import harmonic_fill
+from threatray.tip.mask_quality import expected_overlap, mask_cues
 
-_WORKING_SIDE: Final = 360
+_WORKING_SIDE: Final = 240
 """Crops are segmented at no more than this size; the outline is a matter of a pixel or two there."""
 
 _KEEP_SHARE: Final = 0.25
-_LEAST_REACH: Final = 0.6
-"""A thing spans at least this share of its box in one direction; less is a part of it, or something else."""
-
 _GRABCUT_ROUNDS: Final = 4
-_JUMP: Final = 0.25
-"""A step in summed attenuation that an eye takes for an edge."""
+_MATERIAL_OFFSET: Final = 0.15
+"""Keeps the share of metal calm where next to nothing attenuates."""
 
 
-def threat_mask(attenuation: FloatArray, inside: BoolArray) -> BoolArray:
+@dataclass(frozen=True, eq=False)
+class FoundMask:
+    """A guessed silhouette and how far to trust it.
+
+    Args:
+        mask: (H, W) bool within the box; all false where nothing stands out.
+        expected_overlap: Intersection over union with the true mask that masks like this one have, in [0, 1].
+    """
+
+    mask: BoolArray
+    expected_overlap: float
+
+
+def threat_mask(attenuation: FloatArray, inside: BoolArray) -> FoundMask:
     """The silhouette of the thing that a box was drawn around.
 
-    Three guesses at what stands out (in the first channel, in the same above the bag that its ring
-    suggests, and in all channels together) are each refined by GrabCut on the attenuations. The one is kept that best
-    fills its box, least crosses the box's edge, and has the sharpest outline.
+    A threat adds attenuation to the bag behind it. So a pixel is described by what it adds to the bag that the box's ring suggests,
+    by what it adds to the things that are wider than half of the box, and by how metallic it is. On these, two guesses are refined by
+    GrabCut: one that the thing is all of one kind, and one that it is of a dense and a lighter part (steel with a handle). Kept is the
+    one that is expected to overlap the true mask more.
 
     Args:
         attenuation: (C, H, W) crop of the scan: the box with a ring of bag around it. Metal must stand out in the first
@@ -36,13 +49,14 @@ def threat_mask(attenuation: FloatArray, inside: BoolArray) -> BoolArray:
         inside: (H, W) bool, the box's pixels. Must leave a ring.
 
     Returns:
-        (H, W) bool within ``inside``; all false where nothing stands out.
+        The mask and the overlap to expect.
 
     Raises:
         DataError: ``inside`` is empty or leaves no ring.
 
     Note:
-        Made for compact, dense things. A threat under another piece of steel of the same box comes out with it.
+        Made for compact, dense things. A threat under another piece of steel of the same box comes out with it, and a plastic
+        or wooden handle that adds less than the bag's own things do stays behind.
 
     Source:
         C. Rother, V. Kolmogorov, A. Blake, "GrabCut", SIGGRAPH 2004; N. Otsu, 1979.
@@ -51,7 +65,7 @@ def threat_mask(attenuation: FloatArray, inside: BoolArray) -> BoolArray:
         >>> attenuation = np.full((1, 40, 40), 0.2, np.float32); attenuation[0, 15:25, 12:28] = 1.5
         >>> inside = np.zeros((40, 40), bool); inside[12:28, 10:30] = True
         >>> found = threat_mask(attenuation, inside)
-        >>> int((found ^ (attenuation[0] > 1)).sum()) <= 60
+        >>> int((found.mask ^ (attenuation[0] > 1)).sum()) <= 60
         True
     """
     import cv2
@@ -66,30 +80,41 @@ def threat_mask(attenuation: FloatArray, inside: BoolArray) -> BoolArray:
         small_inside = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.bool_)
         if not small_inside.any() or small_inside.all():
             raise DataError("threat_mask: the box is too thin for its length.")
-        found = _segment(small, small_inside).astype(np.float32)
-        return np.asarray((cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5) & inside, np.bool_)
+        found = _segment(small, small_inside)
+        large = cv2.resize(found.mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+        return FoundMask(np.asarray(large & inside, np.bool_), found.expected_overlap)
     return _segment(attenuation, inside)
 
 
-def _segment(attenuation: FloatArray, inside: BoolArray) -> BoolArray:
+def _segment(attenuation: FloatArray, inside: BoolArray) -> FoundMask:
     import cv2
 
     smooth = np.stack([cv2.GaussianBlur(channel, (0, 0), 0.8) for channel in attenuation])
-    metal = smooth[0]
     total = smooth.sum(axis=0)
-    excess = np.maximum(metal - harmonic_fill(metal[None], inside)[0], 0)
-    best, best_score = np.zeros_like(inside), 0.0
-    for view in (metal, excess, total):
-        prior = _central_components((view > _otsu(view[inside])) & inside, inside)
+    excess: FloatArray = np.maximum(total - harmonic_fill(total[None], inside)[0], 0).astype(np.float32)
+    features = (smooth[0] / (total + np.float32(_MATERIAL_OFFSET)), excess, _top_hat(total, inside))
+    dense = _otsu(excess[inside])
+    best = FoundMask(np.zeros_like(inside), 0.0)
+    for level in (dense, _otsu(np.minimum(excess[inside], dense))):
+        prior = _central_components((excess > level) & inside, inside)
         if not prior.any() or prior.sum() == inside.sum():
             continue
-        found = _grabcut(smooth, inside, prior)
+        found = _grabcut(features, inside, prior)
         found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(np.bool_)
         found = _central_components(found, inside)
-        score = _plausibility(found, inside, total)
-        if score > best_score:
-            best, best_score = found, score
+        overlap = expected_overlap(mask_cues(found, inside, smooth))
+        if overlap > best.expected_overlap:
+            best = FoundMask(found, overlap)
     return best
+
+
+def _top_hat(total: FloatArray, inside: BoolArray) -> FloatArray:
+    """What is narrower than half of the box's short side, above what is wider."""
+    import cv2
+
+    breadth = max(5, int(min(inside.any(axis=0).sum(), inside.any(axis=1).sum()) * 0.5) | 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (breadth, breadth))
+    return np.asarray(total - cv2.morphologyEx(total, cv2.MORPH_OPEN, kernel), np.float32)
 
 
 def _otsu(values: NDArray[Any]) -> float:
@@ -102,13 +127,11 @@ def _otsu(values: NDArray[Any]) -> float:
     return float(level) / 255 * top
 
 
-def _grabcut(attenuation: FloatArray, inside: BoolArray, prior: BoolArray) -> BoolArray:
+def _grabcut(features: tuple[FloatArray, FloatArray, FloatArray], inside: BoolArray, prior: BoolArray) -> BoolArray:
     import cv2
 
-    count = len(attenuation)
-    three = attenuation[[0, min(1, count - 1), count - 1]]
-    top = max(float(np.percentile(three, 99.8)), 1e-3)
-    picture = np.ascontiguousarray((np.clip(three / top, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
+    scaled = [np.clip(feature / max(float(np.percentile(feature, 99.8)), 1e-3), 0, 1) for feature in features]
+    picture = np.ascontiguousarray((np.stack(scaled) * 255).astype(np.uint8).transpose(1, 2, 0))
     state = np.full(inside.shape, cv2.GC_BGD, np.uint8)
     state[inside] = cv2.GC_PR_BGD
     state[prior] = cv2.GC_PR_FGD
@@ -133,35 +156,3 @@ def _central_components(mask: BoolArray, inside: BoolArray) -> BoolArray:
     weight = stats[:, cv2.CC_STAT_AREA] * np.exp(-(((centres - middle) / half) ** 2).sum(axis=1))
     weight[0] = 0
     return np.asarray((weight >= _KEEP_SHARE * weight.max())[labels] & mask, np.bool_)
-
-
-def _plausibility(mask: BoolArray, inside: BoolArray, total: FloatArray) -> float:
-    import cv2
-
-    if mask.sum() < 16:
-        return 0.0
-    (tall, wide), (box_tall, box_wide) = _extent(mask), _extent(inside)
-    if max(tall / box_tall, wide / box_wide) < _LEAST_REACH:
-        return 0.0
-    fill = tall * wide / (box_tall * box_wide)
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    frame = inside.copy()
-    frame[rows[0] + 2 : rows[-1] - 1, columns[0] + 2 : columns[-1] - 1] = False
-    crossing = float((mask & frame).sum() / max(1, frame.sum()))
-    solid = mask.astype(np.uint8)
-    kernel = np.ones((3, 3), np.uint8)
-    inner = (solid - cv2.erode(solid, kernel, iterations=3)).astype(np.float32)
-    outer = (cv2.dilate(solid, kernel, iterations=3) - cv2.dilate(solid, kernel)).astype(np.float32)
-    weight_inner, weight_outer = cv2.blur(inner, (7, 7)), cv2.blur(outer, (7, 7))
-    rim = (solid - cv2.erode(solid, kernel)).astype(np.bool_) & (weight_outer > 0) & (weight_inner > 0)
-    if not rim.any():
-        return 0.0
-    jump = cv2.blur(total * inner, (7, 7))[rim] / weight_inner[rim] - cv2.blur(total * outer, (7, 7))[rim] / weight_outer[rim]
-    sharp = float((jump > _JUMP).mean())
-    return float(fill**0.25 * (1 - crossing) ** 2 * sharp)
-
-
-def _extent(mask: BoolArray) -> tuple[float, float]:
-    """Height and width of the true pixels' box."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return float(rows[-1] + 1 - rows[0]), float(columns[-1] + 1 - columns[0])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from threatray.core import Quantity, SetAside, XrayImage
+from threatray.core import Annotations, Quantity, SetAside, XrayImage
 from threatray.core.files import read_json, write_json
 from threatray.core.manifest import RunManifest
+from threatray.datasets.formats.coco import image_record, write_annotations, write_images
 from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.pipeline.palettes import AUTO, PALETTES_FILE, ScannerPalettes, palettes_for, read_palettes, write_palettes
 from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, read_parts
@@ -19,14 +20,17 @@ from threatray.pipeline.views import TransmissionView
 from threatray.pipeline.workers import run_jobs
 from threatray.tip.bag import bag_mask
 from threatray.tip.colour import isolate_colour
-from threatray.tip.isolate import IsolateConfig, isolate
+from threatray.tip.isolate import IsolateConfig, Isolated, isolate
 from threatray.tip.library import LibraryEntry, write_index, write_signature
 from threatray.tip.placement import relative_length, relative_position
 from threatray.tip.refusal import Refused
+from threatray.tip.remove import Fill, without
 
 REFUSED: Final = "refused.json"
 PLACES: Final = "places.json"
-_SIXTEEN_BIT_DARKEST: Final = 2.0**-14
+BENIGN: Final = "benign"
+REMOVED: Final = "removed.json"
+SIXTEEN_BIT_DARKEST: Final = 2.0**-14
 """Four grey levels of 16 bit: below this a transmission is noise."""
 
 
@@ -38,11 +42,15 @@ class SignaturesConfig:
         min_quality: Signatures below this quality are refused.
         palette: How pseudo-colour is read: ``auto`` calibrates each scanner's palette on the training scans and reads two energies
             from its colours; ``channels`` takes red, green and blue for three energies; else a file of palettes to use.
+        remove: Also write every scan whose threats were all isolated without them, as a dataset of benign bags in ``benign``.
+        fill: How the bag behind a removed threat is made up.
         isolate: How one is isolated.
     """
 
     min_quality: float = 0.3
     palette: str = AUTO
+    remove: bool = False
+    fill: Fill = Fill.CONTINUED
     isolate: IsolateConfig = field(default_factory=IsolateConfig)
 
     def __post_init__(self) -> None:
@@ -60,7 +68,7 @@ class _Shared:
 
 
 def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role, Path], split: Path, out: Path, run: Run) -> RunManifest:
-    """Write a signature library of the training scans' threats, ``refused.json`` and ``places.json``.
+    """Write a signature library of the training scans' threats, ``refused.json`` and ``places.json``, and on request ``benign``.
 
     Raises:
         DataError: No signature could be isolated for a class of the split.
@@ -89,7 +97,13 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
                     f"signatures: of {wanted} scans with {name!r} none gave a signature ({reasons}). "
                     "Lower [signatures] min_quality, give masks, or leave the class out."
                 )
-        return Outcome({"signatures": counts, "refused": len(refused)}, tuple(SetAside(**entry) for entry in refused))
+        summary: dict[str, Any] = {"signatures": counts, "refused": len(refused)}
+        if config.remove:
+            emptied = [each["emptied"] for each in found if each.get("emptied")]
+            write_annotations(work / BENIGN, (), [each["record"] for each in emptied])
+            write_json(work / BENIGN / REMOVED, [each["removed"] for each in emptied])
+            summary["benign"] = len(emptied)
+        return Outcome(summary, tuple(SetAside(**entry) for entry in refused))
 
     inputs = {"split": split, **{role.value: path for role, path in paths.items()}}
     return run_stage("signatures", {"signatures": config, "taxonomy": taxonomy}, inputs, out, run, body)
@@ -120,9 +134,10 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
     channels = sample if view.palette is None or view.air is None else replace(sample, image=view.stored.as_channel_transmission(view.air))
     bag = bag_mask(channels.image)
     entries, refused, places = [], [], []
+    taken: list[Isolated] = []
     limits = shared.config.isolate
     if shared.quantity is Quantity.TRANSMISSION:
-        limits = replace(limits, darkest=min(limits.darkest, _SIXTEEN_BIT_DARKEST))
+        limits = replace(limits, darkest=min(limits.darkest, SIXTEEN_BIT_DARKEST))
     for index, label in enumerate(sample.annotations.labels):
         x0, y0, x1, y1 = (float(edge) for edge in sample.annotations.boxes[index])
         box = (x0, y0, x1, y1)
@@ -137,9 +152,34 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
             reason = f"quality {found.quality:.2f}, at least {shared.config.min_quality} is wanted"
             refused.append({"item": f"{located.key}-{index} ({label})", "reason": reason})
         else:
+            taken.append(found)
             entry = write_signature(shared.folder, found.signature, {"quality": found.quality, "contrast": found.contrast})
             entries.append(json.loads(json.dumps(entry.as_json())))
-    return {"entries": entries, "refused": refused, "places": places}
+    made: dict[str, Any] = {"entries": entries, "refused": refused, "places": places}
+    if shared.config.remove and taken and len(taken) == len(located.entry.labels):
+        # by channels, also where a palette is known: only there can colours become lighter without being made up anew
+        made["emptied"] = _emptied(shared, located, TransmissionView(channels, view.stored, view.air), taken)
+    return made
+
+
+def _emptied(shared: _Shared, located: Located, view: TransmissionView, taken: Sequence[Isolated]) -> dict[str, Any]:
+    """Write one scan without its threats; a scan with a label that does not count here keeps it, so it never comes here."""
+    fill = shared.config.fill
+    bag = without(view.sample.image, taken, fill)
+    provenance = replace(view.sample.provenance, source=f"{view.sample.provenance.source}, threats removed ({fill.value} fill)")
+    name = f"{view.sample.id}-emptied"
+    sample = replace(view.sample, id=name, image=bag.image, annotations=Annotations.none(), provenance=provenance)
+    dual = bag.image if shared.quantity is Quantity.TRANSMISSION else None
+    files = write_images(shared.folder / BENIGN, name, colour=view.colour_of(bag.image, bag.hole), dual=dual)
+    record = image_record(sample, files)
+    removed = {
+        "id": name,
+        "scan": located.key,
+        "fill": fill.value,
+        "made_up_share": round(float(bag.hole.mean()), 5),
+        "threats": [{"signature": each.signature.id, "class_name": each.signature.class_name, "box": list(each.box)} for each in taken],
+    }
+    return {"record": record, "removed": removed}
 
 
 def read_places(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[tuple[float, float]]]]:

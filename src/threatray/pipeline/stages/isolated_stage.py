@@ -14,7 +14,7 @@ from threatray.core import TRANSMISSION_FLOOR, Provenance, Quantity, SetAside
 from threatray.core.files import write_json
 from threatray.core.manifest import RunManifest
 from threatray.datasets.dataset import Dataset, Entry
-from threatray.datasets.formats.image_folder import read_image_folder
+from threatray.datasets.formats.registry import read_dataset
 from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.pipeline.sources import Taxonomy
 from threatray.pipeline.stage import Outcome, Run, run_stage
@@ -110,7 +110,7 @@ def _datasets(isolated: IsolatedConfig, taxonomy: Taxonomy, folder: Path, run: R
         name = taxonomy.name_of(isolated.class_name)
         if name is None:
             raise ConfigError(f"signatures: the class {isolated.class_name!r} is not among the classes {list(taxonomy.classes)}.")
-        return {name: read_image_folder(folder, strict=run.strict, white_level=isolated.white_level)}
+        return {name: read_dataset(folder, "image_folder", strict=run.strict, white_level=isolated.white_level)}
     found: dict[str, Dataset] = {}
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         name = taxonomy.name_of(below.name)
@@ -119,7 +119,7 @@ def _datasets(isolated: IsolatedConfig, taxonomy: Taxonomy, folder: Path, run: R
                 raise ConfigError(
                     f"signatures: the folders {found[name].root.name} and {below.name} of {folder} are both of class {name!r}. Join them."
                 )
-            found[name] = read_image_folder(below, strict=run.strict, white_level=isolated.white_level)
+            found[name] = read_dataset(below, "image_folder", strict=run.strict, white_level=isolated.white_level)
     if not found:
         raise DataError(f"signatures: {folder} holds no class folder. Give --class if its scans are all of one class.")
     return found

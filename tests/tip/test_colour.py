@@ -109,6 +109,40 @@ def test_steel_over_organic_turns_from_orange_over_green_towards_blue() -> None:
     assert made[3][2] > made[3][0]
 
 
+def attenuations(palette: ScannerPalette, *colours: tuple[int, int, int]) -> FloatArray:
+    values = np.array(colours, np.float32).T[:, None] / 255
+    return ColourTip(palette).energies(XrayImage(np.ascontiguousarray(values), Quantity.PSEUDO_COLOUR, COLOUR)).attenuation().values[:, 0]
+
+
+def test_what_is_nearly_black_is_taken_for_steel_whatever_the_hue_of_its_last_grey_levels() -> None:
+    reddish, greenish, black = attenuations(DEFAULT_PALETTE, (34, 31, 28), (26, 36, 29), (24, 30, 28)).T
+    for low, high in (reddish, greenish, black):
+        assert 1.3 < low / high < 2.2  # steel of such thickness; organics would give 1.15
+    orange = attenuations(DEFAULT_PALETTE, (160, 98, 24))[:, 0]
+    assert orange[0] / orange[1] < 1.3  # the hue of what is not dark is believed
+
+
+def saturating() -> ScannerPalette:
+    """A screen that paints all thick steel one blue."""
+    stops = tuple(replace(stop, deepest=0.1 if stop.material > 2.5 else 0.0) for stop in GREY_AIR_PALETTE.stops)
+    return replace(
+        GREY_AIR_PALETTE, name="saturating", stops=stops, lightness=tuple((depth / 2, level) for depth, level in GREY_AIR_PALETTE.lightness)
+    )
+
+
+def test_the_blue_at_a_screens_end_stays_blue_over_organic() -> None:
+    palette = saturating()
+    steel = XrayImage(np.exp(-np.array([3.2, 1.5], np.float32)).reshape(2, 1, 1), Quantity.TRANSMISSION, DUAL_ENERGY)
+    end = palette.render(steel).values[:, 0, 0] * 255
+    thicker = XrayImage((steel.values**1.1).astype(np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+    assert np.abs(palette.render(thicker).values[:, 0, 0] * 255 - end).max() < 4  # the screen is at its end
+    low, high = attenuations(palette, tuple(round(float(value)) for value in end))[:, 0]  # type: ignore[arg-type]
+    assert low > 2.0
+    orange = np.full((1, 1, 3), (200, 158, 92), np.uint8)
+    made = ColourTip(palette).window(orange, np.array([low, high], np.float32).reshape(2, 1, 1))[0, 0].astype(float)
+    assert made[2] > 1.3 * max(made[0], made[1])
+
+
 def test_a_colour_off_the_palette_keeps_its_strangeness() -> None:
     violet = np.full((1, 1, 3), (190, 120, 220), np.uint8)
     thin = np.full((2, 1, 1), 0.05, np.float32)

@@ -26,6 +26,8 @@ _MATERIAL_ENDS: Final = (0.12, 3.8)  # what the outermost hues stand for
 _PURE_BLUE: Final = 261.0  # beyond this hue lies violet, which no screen uses for metal
 _FLAT: Final = 0.06
 _COLOURED: Final = 0.03
+_METAL: Final = 0.12
+_STEEL_SHARE: Final = 0.85
 _VIVID: Final = 0.2
 _FEWEST_VIVID: Final = 200
 _LEVELS: Final = 20
@@ -111,21 +113,25 @@ def calibrate_palette(images: Iterable[XrayImage], air: FloatArray, *, name: str
     black = np.minimum(black, 0.5 * air)
     # Near black and near air a hue says little of the material.
     middle = coloured & (luma > 0.25 * air @ LUMA) & (luma < 0.85 * air @ LUMA)
-    modes = _hue_modes(hue[middle], chroma[middle])
-    first, last = np.percentile(hue[coloured], (0.2, 99.8))
-    nodes = np.linspace(float(np.clip(first, 10, modes[0] - 5)), float(np.clip(last, modes[2] + 5, _PURE_BLUE)), _HUES)
     bright, dark_luma = float(air @ LUMA), float(black @ LUMA)
     levels = dark_luma + (bright - dark_luma) * (np.arange(_LEVELS) + 1) / (_LEVELS + 1)
+    green = _hue_modes(hue[middle], chroma[middle])[1]
+    bend = _Bend(green, levels, _metal_ends(luma, hue, chroma, levels, green))
+    hue = bend.straight(hue, luma)
+    modes = _hue_modes(hue[middle], chroma[middle])
+    # Steel is among the bluest of what there is: the frequent blue-green of mixtures is not taken for it.
+    modes = (modes[0], green, max(modes[2], green + _STEEL_SHARE * (float(bend.ends.max()) - green)))
+    first, last = np.percentile(hue[coloured], (0.2, 99.8))
+    nodes = np.linspace(float(np.clip(first, 10, modes[0] - 5)), float(np.clip(last, modes[2] + 5, _PURE_BLUE)), _HUES)
     saturation = _sheet(luma[coloured], hue[coloured], chroma[coloured], levels, nodes)
     ends = (_as_levels(air), _as_levels(black))
-    stops = tuple(
-        HueStop(round(float(material), 4), _shades(levels[::-1], node, column[::-1], ends), round(float(deepest), 4))
-        for node, material, column, deepest in zip(
-            nodes, _material_of(nodes, modes), saturation.T, _deepest(luma, hue, chroma, nodes, (dark_luma, bright), modes), strict=True
-        )
-    )
+    deepest = _deepest(luma, hue, chroma, nodes, (dark_luma, bright), modes)
+    stops = []
+    for place, material in enumerate(_material_of(nodes, modes)):
+        shades = _shades(levels[::-1], bend.shown(nodes[place], levels)[::-1], saturation[::-1, place], ends)
+        stops.append(HueStop(round(float(material), 4), shades, round(float(deepest[place]), 4)))
     share = max(float(np.dot(ends[1], LUMA) / np.dot(ends[0], LUMA)), 1e-3)
-    palette = ScannerPalette(name, *ends, stops, _exponential(share, gamma), LUMA)
+    palette = ScannerPalette(name, *ends, tuple(stops), _exponential(share, gamma), LUMA)
     return Calibration(palette, count, int(coloured.sum()), modes, _distance(palette, pixels[coloured]))
 
 
@@ -160,6 +166,41 @@ def _hue_modes(hue: NDArray[np.float64], chroma: NDArray[np.float64]) -> tuple[f
         inner = here & (smooth >= np.roll(smooth, 1)) & (smooth >= np.roll(smooth, -1)) & (smooth > 1e-4 * smooth.sum())
         found.append(float(centres[inner][np.argmax(smooth[inner])]) if inner.any() else usual)
     return found[0], found[1], found[2]
+
+
+@dataclass(frozen=True, eq=False)
+class _Bend:
+    """Some screens turn the hue of steel with its thickness, from cyan to pure blue. Straightened, one material is one hue."""
+
+    green: float
+    levels: NDArray[np.float64]
+    ends: NDArray[np.float64]  # hue of the heaviest metal at each level
+
+    def straight(self, hue: NDArray[np.float64], luma: NDArray[np.float64]) -> NDArray[np.float64]:
+        end = np.interp(luma, self.levels, self.ends)
+        stretched = self.green + (hue - self.green) * (self.ends.max() - self.green) / (end - self.green)
+        return np.asarray(np.where(hue > self.green, np.minimum(stretched, 359.0), hue))
+
+    def shown(self, hue: float, luma: NDArray[np.float64]) -> NDArray[np.float64]:
+        end = np.interp(luma, self.levels, self.ends)
+        back = self.green + (hue - self.green) * (end - self.green) / (self.ends.max() - self.green)
+        return np.asarray(np.where(hue > self.green, back, hue))
+
+
+def _metal_ends(
+    luma: NDArray[np.float64], hue: NDArray[np.float64], chroma: NDArray[np.float64], levels: NDArray[np.float64], green: float
+) -> NDArray[np.float64]:
+    """The hue of the heaviest metal at each level, smooth; where none is seen that of the nearest level."""
+    from scipy.ndimage import gaussian_filter1d
+
+    metal = (chroma > _METAL) & (hue > _SECTORS[2][0])
+    row = np.round((luma - levels[0]) / (levels[1] - levels[0]))
+    seen = [hue[metal & (row == place)] for place in range(len(levels))]
+    known = [place for place, values in enumerate(seen) if values.size >= _FEWEST_VIVID]
+    if not known:
+        return np.full(len(levels), _USUAL[2])
+    ends = np.interp(np.arange(len(levels)), known, [float(np.quantile(seen[place], 0.9)) for place in known])
+    return np.asarray(np.clip(gaussian_filter1d(ends, 1.0, mode="nearest"), green + 40, _PURE_BLUE))
 
 
 def _material_of(hue: NDArray[np.float64], modes: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -222,15 +263,14 @@ def _deepest(
     return found
 
 
-def _shades(levels: NDArray[np.float64], hue: float, chroma: NDArray[np.float64], ends: tuple[Rgb, Rgb]) -> tuple[Rgb, ...]:
+def _shades(levels: NDArray[np.float64], hues: NDArray[np.float64], chroma: NDArray[np.float64], ends: tuple[Rgb, Rgb]) -> tuple[Rgb, ...]:
     """Colours from light to dark with exactly falling luma, as saturated as measured or as the screen can show."""
-    angle = np.radians(hue + _HUE_START)
-    blue, red = np.cos(angle) / _BLUE_CHROMA, np.sin(angle) / _RED_CHROMA
-    green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
-    direction = np.array([red, green, blue])
     shades: list[Rgb] = []
     last = float(np.dot(ends[0], LUMA))
-    for level, wanted in zip(levels, chroma, strict=True):
+    for level, hue, wanted in zip(levels, hues, chroma, strict=True):
+        angle = np.radians(hue + _HUE_START)
+        blue, red = np.cos(angle) / _BLUE_CHROMA, np.sin(angle) / _RED_CHROMA
+        direction = np.array([red, -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1], blue])
         room = np.where(direction > 0, (1 - level) / np.maximum(direction, 1e-9), level / np.maximum(-direction, 1e-9))
         shade = _as_levels(level + min(float(wanted), float(room.min())) * direction)
         now = float(np.dot(shade, LUMA))

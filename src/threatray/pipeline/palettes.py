@@ -22,7 +22,7 @@ PALETTES_FILE: Final = "palettes.toml"
 AUTO: Final = "auto"
 CHANNELS: Final = "channels"
 
-_SAME_AIR: Final = 16 / 255
+_SAME_AIR: Final = 24 / 255
 """Scans whose air differs by more in some channel come from screens with different settings."""
 
 _LOOKED_AT: Final = 240

@@ -21,6 +21,10 @@ _DEPTHS: Final = 1536  # nodes along attenuation: a step is a third of a grey le
 _SHARES: Final = 192  # nodes along A_high / A_low
 _LEAST_SHARE: Final = 0.2
 _LARGEST_SHARE: Final = 1.0
+_STEEL: Final = 3.0  # on the palette's material axis
+_DARK_FROM, _DARK_TO = 0.55, 0.85  # share of the attenuation shown black between which hue stops being believed
+_HUE_SURE: Final = np.float32(0.5)
+_BEYOND: Final = 1.5
 _PIXEL: Final = np.dtype((np.void, 3))  # three bytes moved as one
 _LUMA_TOLERANCE: Final = np.float32(5e-4)  # float32 of a sum of three products; far under one level
 
@@ -32,6 +36,9 @@ class ColourTip:
     With :math:`P` the palette's colour of a pair of attenuations and :math:`P^{-1}` the pair nearest to a colour c,
 
     .. math:: A = P^{-1}(c), \qquad c' = P(A + A_\mathrm{threat}) + \frac{Y(P(A + A_\mathrm{threat}))}{Y(P(A))}\,\bigl(c - P(A)\bigr)
+
+    Where the screen is at its end, its colours leave the pair open, and it is taken for thick steel: what is nearly black has no hue to
+    speak of, and the darkest blue of a screen that paints all thick steel alike may stand for more than it shows.
 
     The second term carries on what the palette cannot say of the bag's own colour (grain, JPEG, a scanner's whim), darkened as the
     pixel is. So adding nothing changes nothing, and colours off the palette survive.
@@ -122,6 +129,7 @@ class ColourTip:
         low = np.interp((weights @ pixels - dark) / (bright - dark), lightness[::-1], knots[::-1]).astype(np.float32)
         cell = _cell(levels)
         share = np.clip(tables.high[cell] / np.maximum(tables.low[cell], np.float32(1e-6)), _LEAST_SHARE, _LARGEST_SHARE)
+        low *= tables.beyond[cell]
         pair = np.stack([low, low * share])
         values = np.clip(np.exp(-pair), np.float32(TRANSMISSION_FLOOR), np.float32(1)).reshape(2, *colour.size)
         return XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
@@ -177,6 +185,7 @@ def _cell(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
 class _Tables:
     low: FloatArray  # (cells,) attenuations of each cell of the colour cube
     high: FloatArray
+    beyond: FloatArray  # (cells,) how many times more a colour may stand for than it shows: above 1 for the screen's darkest blues
     colours: FloatArray  # (depths * shares, 3) in 0..255
     luma: FloatArray  # (depths * shares,)
     weights: FloatArray
@@ -191,18 +200,53 @@ class _Tables:
         return np.asarray(depth * _SHARES + column, np.intp)
 
 
+def _beyond_the_screen(
+    palette: ScannerPalette, cube: FloatArray, low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What a colour leaves open where the screen is at its end, filled with what such colours mostly are: thick steel."""
+    shown = palette.render(_transmissions(np.stack([low, high])[:, None])).values[:, 0]
+    weights = np.array(palette.weights, np.float32)
+    grey, grey_shown = (weights @ colours for colours in (cube, shown))
+    vivid, expected = np.abs(cube - grey).max(axis=0), np.abs(shown - grey_shown).max(axis=0)
+    # Nearly black, the hue is the noise of a few grey levels.
+    faint = 1 - np.clip(vivid / np.maximum(_HUE_SURE * expected, np.float32(1e-3)), 0, 1)
+    dark = np.clip((low / np.float32(palette.black_attenuation) - _DARK_FROM) / (_DARK_TO - _DARK_FROM), 0, 1)
+    unknown = np.maximum(faint, np.clip((dark - 0.5) * 2, 0, 1)) * dark
+    ratio = _ratio(palette, low, _STEEL)
+    high = (high * (1 - unknown) + low / ratio * unknown).astype(np.float32)
+    # A hue that ends above black shows all that is denser alike.
+    deepest = max(stop.deepest for stop in palette.stops)
+    beyond = np.ones_like(low)
+    if deepest > 0:
+        denser = palette.render(_transmissions(np.stack([low, high])[:, None] * np.float32(_BEYOND))).values[:, 0]
+        stays = (np.abs(denser - shown).max(axis=0) < 4 / 255) & (low > _DARK_FROM * palette.black_attenuation) & (vivid > 0.15)
+        beyond = np.where(stays, np.float32(_BEYOND), beyond)
+    return (low * beyond).astype(np.float32), (high * beyond).astype(np.float32), beyond.astype(np.float32)
+
+
+def _ratio(palette: ScannerPalette, low: FloatArray, material: float) -> FloatArray:
+    """A_low / A_high of a material at a low-energy attenuation, by the palette's law."""
+    square, linear = 1 + palette.hardening * low, 1 - material
+    ratio: FloatArray = (1 + (np.sqrt(linear**2 + 4 * square * material) - linear) / (2 * square)).astype(np.float32)
+    return ratio
+
+
+def _transmissions(pair: FloatArray) -> XrayImage:
+    return XrayImage(np.clip(np.exp(-pair), TRANSMISSION_FLOOR, 1).astype(np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+
+
 @lru_cache(maxsize=8)
 def _tables(palette: ScannerPalette) -> _Tables:
     steps = (np.arange(1 << _BITS, dtype=np.float32) + np.float32(0.5)) * (256 >> _BITS) - np.float32(0.5)
     cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij")).reshape(3, 1, -1) / np.float32(255)
     cells = palette.invert(XrayImage(np.ascontiguousarray(cube), Quantity.PSEUDO_COLOUR, COLOUR)).attenuation().values[:, 0]
+    low, high, beyond = _beyond_the_screen(palette, cube[:, 0].astype(np.float32), cells[0], cells[1])
     depth = np.linspace(0, palette.black_attenuation, _DEPTHS, dtype=np.float32)[:, None]
     pair = np.stack(
         [depth * np.ones((1, _SHARES), np.float32), depth * np.linspace(_LEAST_SHARE, _LARGEST_SHARE, _SHARES, dtype=np.float32)]
     )
-    transmission = np.clip(np.exp(-pair), TRANSMISSION_FLOOR, 1).astype(np.float32)
-    shown = palette.render(XrayImage(transmission, Quantity.TRANSMISSION, DUAL_ENERGY)).values
+    shown = palette.render(_transmissions(pair)).values
     colours = np.ascontiguousarray(shown.reshape(3, -1).T * np.float32(255))
     weights = np.array(palette.weights, np.float32)
     luma = np.maximum(colours @ weights, np.float32(0.5))
-    return _Tables(cells[0], cells[1], colours, luma, weights, np.float32((_DEPTHS - 1) / palette.black_attenuation))
+    return _Tables(low, high, beyond, colours, luma, weights, np.float32((_DEPTHS - 1) / palette.black_attenuation))

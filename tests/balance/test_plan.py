@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threatray.balance.plan import AvailableSignature, CompositePlan, PlanConfig, plan
+from threatray.balance.plan import AvailableSignature, CompositePlan, PlanConfig, count_weights, plan
 from threatray.balance.quota import Strategy
 from threatray.core import OriginKind
 from threatray.errors import ConfigError, DataError
@@ -172,3 +172,14 @@ def test_a_plan_that_contradicts_itself_is_refused():
         CompositePlan.from_json({**value, "added": {"gun": 4}})
     with pytest.raises(DataError, match="not a plan of composites"):
         CompositePlan.from_json({"strategy": "preserve"}, "plan.json")
+
+
+def test_counts_of_threats_follow_those_of_the_scans():
+    weights = count_weights([1] * 60 + [2] * 30 + [4] * 10 + [0] * 50)
+    assert weights == (60.0, 30.0, 0.0, 10.0)
+    config = PlanConfig(total=3000, threats_per_bag_weights=weights, max_signature_reuse=2000, max_bag_reuse=3000)
+    sizes = [len(each.threats) for each in plan({"gun": 5}, library(), bags(2), config, 0).composites]
+    assert sizes.count(2) / len(sizes) == pytest.approx(0.3, abs=0.04)
+    assert sizes.count(3) <= 1
+    assert sizes.count(4) / len(sizes) == pytest.approx(0.1, abs=0.03)
+    assert count_weights([0, 0]) == (1.0,)

@@ -14,7 +14,7 @@ from threatray.balance.quota import Strategy
 from threatray.core import COLOUR, DUAL_ENERGY, Annotations, Origin, OriginKind, Quantity, Signature, XrayImage
 from threatray.core.files import write_json
 from threatray.core.image_file import read_pixels, write_jpeg, write_png, write_tiff
-from threatray.core.jpeg import JpegEncoding, jpeg_encoding
+from threatray.core.jpeg import JpegEncoding, jpeg_encoding, read_plain_jpeg
 from threatray.core.manifest import RunManifest, SetAside
 from threatray.datasets.formats import read_dataset, registry
 from threatray.datasets.formats.format import DatasetStream, Format, ReadOptions
@@ -268,6 +268,30 @@ def test_a_jpeg_like_another_has_its_tables_its_subsampling_and_no_more_loss(tmp
     write_jpeg(tmp_path / "b.jpg", pixels, like=encoding)
     assert jpeg_encoding(tmp_path / "b.jpg") == encoding
     assert np.abs(read_pixels(tmp_path / "a.jpg").astype(int) - read_pixels(tmp_path / "b.jpg")).max() <= 1
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_a_plain_jpeg_is_read_as_by_the_other_reader(tmp_path: Path, subsampling: int) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(bag_pixels(0, np.uint8, 3)).save(path, quality=80, subsampling=subsampling)
+    plain = read_plain_jpeg(path)
+    assert plain is not None
+    assert (plain[0] == read_pixels(path)).all()
+    assert plain[1] == jpeg_encoding(path)
+
+
+def test_what_is_no_plain_jpeg_is_left_to_the_other_reader(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(bag_pixels(0, np.uint8, 3)).save(path)
+    content = path.read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(content[: len(content) // 2])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(bag_pixels(0, np.uint8, 3)).save(tmp_path / "turned.jpg", exif=exif)
+    Image.new("CMYK", (8, 8)).save(tmp_path / "cmyk.jpg")
+    Image.new("RGB", (8, 8)).save(tmp_path / "png.jpg", format="PNG")
+    for name in ("cut", "turned", "cmyk", "png", "absent"):
+        assert read_plain_jpeg(tmp_path / f"{name}.jpg") is None, name
 
 
 def test_grey_jpegs_keep_their_table_and_cmyk_is_not_written_again(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from threatray.core import COLOUR, GREY, Quantity, XrayImage
 from threatray.core.image_file import read_pixels
 from threatray.errors import ConfigError, DataError
 from threatray.tip.bag import BagMaskConfig, air_colour, bag_mask
+from threatray.tip.bag_map import BagMap
 
 
 def scan(air: float, noise: float, seed: int = 0) -> XrayImage:
@@ -39,6 +40,42 @@ def test_air_is_found_where_the_bag_fills_the_border():
     values[:, 40:60, 40:60] = 0.9
     values[:, 70:90, 70:90] = 0.6  # a thin neutral thing is not air
     assert air_colour(XrayImage(values, Quantity.PSEUDO_COLOUR, COLOUR)) == pytest.approx([0.9] * 3)
+
+
+def test_air_with_the_tint_of_a_photographed_screen_is_found():
+    image = scan(1.0, 0.0)
+    pink = np.array([0.88, 0.75, 0.87], np.float32)
+    colour = air_colour(XrayImage(image.values * pink[:, None, None], Quantity.PSEUDO_COLOUR, COLOUR))
+    assert colour == pytest.approx(pink, abs=0.01)
+
+
+def test_grey_pictures_have_air_too():
+    values = np.full((1, 60, 60), 0.8, np.float32)
+    values[:, 20:40, 20:40] = 0.3
+    assert air_colour(XrayImage(values, Quantity.PSEUDO_COLOUR, GREY)) == pytest.approx([0.8])
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.sampled_from([1.0, 0.88, 0.76]), st.integers(0, 99), st.sampled_from([1, 3, 7]))
+def test_the_map_of_a_stored_scan_lies_within_its_outline(air, seed, enlarge):
+    image = scan(air, 0.004, seed)
+    levels = np.kron(np.rint(image.values * 255).astype(np.uint8), np.ones((1, enlarge, enlarge), np.uint8))
+    found = BagMap.of_levels(levels, None)
+    fine = np.kron(found.inside, np.ones((found.step, found.step), bool))
+    expected = np.zeros(levels.shape[1:], bool)
+    expected[30 * enlarge : 90 * enlarge, 40 * enlarge : 130 * enlarge] = True
+    fine = np.pad(fine, [(0, size - have) for size, have in zip(expected.shape, fine.shape, strict=True)])
+    assert (fine & expected).sum() / expected.sum() > 0.9
+    assert (fine & ~expected).sum() <= 2 * enlarge * 300, "no more than the rounding of a corner beyond the outline"
+    assert found.air == pytest.approx([255 * air] * 3, abs=3)
+
+
+def test_bags_apart_are_pieces_of_their_own():
+    levels = np.full((1, 100, 200), 255, np.uint8)
+    levels[:, 20:80, 20:80] = levels[:, 20:80, 120:180] = 120
+    found = BagMap.of_levels(levels, np.array([255.0]))
+    assert found.pieces.max() == 2
+    assert (found.piece_areas == (found.inside.sum() / 2)).all()
 
 
 def test_air_alone_holds_no_bag():

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from threatray.core import GREY, Origin, OriginKind, Quantity, Signature, XrayImage
 from threatray.errors import ConfigError, DataError
-from threatray.tip.vary import Variation, VariationParams, length_px, scale_to_length, vary
+from threatray.tip.vary import Kernel, Variation, VariationParams, length_px, scale_to_length, vary
 
 seeds = st.integers(0, 2**32 - 1)
 laws = settings(deadline=None, max_examples=25)
@@ -19,6 +20,7 @@ some_params = st.builds(
     scale=st.floats(0.3, 3),
     density_power=st.floats(0.5, 2),
     blur_px=st.sampled_from([0.0, 0.7, 2.0]),
+    kernel=st.sampled_from(list(Kernel)),
 )
 
 
@@ -91,6 +93,49 @@ def test_turning_and_scaling_keep_the_amount_of_stuff(bar_of, angle, scale):
     made = vary(plain, VariationParams(angle_deg=angle, scale=scale))
     before, after = plain.image.attenuation().values.sum(), made.image.attenuation().values.sum()
     assert after == pytest.approx(before * scale**2, rel=0.08)
+
+
+@pytest.mark.parametrize(("kernel", "most"), [(Kernel.CUBIC, 0.05), (Kernel.LANCZOS, 0.035)])
+def test_eight_turns_of_45_degrees_give_back_the_thing(kernel, most):
+    rows, columns = np.mgrid[:80, :100]
+    inside = (rows > 8) & (rows < 70) & (columns > 10) & (columns < 90)
+    waves = 0.8 + 0.3 * np.sin(rows / 4) * np.cos(columns / 5)
+    values = np.where(inside, np.exp(-waves), 1).astype(np.float32)[None]
+    plain = Signature("s", XrayImage(values, Quantity.TRANSMISSION, GREY), inside, "gun", Origin(OriginKind.RENDERED, "s", "s"))
+    turned = plain
+    for _ in range(8):
+        turned = vary(turned, VariationParams(angle_deg=45, kernel=kernel))
+    before, after = plain.image.attenuation().values[0], turned.image.attenuation().values[0]
+    margin = [(have - 40) // 2 for have in after.shape]
+    middle = after[margin[0] : margin[0] + 40, margin[1] : margin[1] + 40]
+    shifts = [before[19 + dy : 59 + dy, 30 + dx : 70 + dx] for dy in range(-1, 3) for dx in range(-1, 3)]
+    assert min(np.sqrt(np.mean((middle - shift) ** 2)) for shift in shifts) < most
+
+
+def test_the_canvas_holds_the_whole_thing_however_it_is_turned(bar_of):
+    bar = bar_of(60, 20)
+    for angle in range(0, 360, 15):
+        for flip in (False, True):
+            made = vary(bar, VariationParams(flip=flip, angle_deg=angle + 0.5, scale=1.7))
+            radians = np.deg2rad(angle + 0.5)
+            width = 1.7 * (60 * abs(np.cos(radians)) + 20 * abs(np.sin(radians)))
+            height = 1.7 * (60 * abs(np.sin(radians)) + 20 * abs(np.cos(radians)))
+            assert made.image.width == pytest.approx(width, abs=4)
+            assert made.image.height == pytest.approx(height, abs=4)
+
+
+def test_mirroring_comes_before_turning(bar_of):
+    import dataclasses
+
+    bar = bar_of(60, 20)
+    values = bar.image.values.copy()
+    values[:, :, 40:] = 0.1
+    lopsided = dataclasses.replace(bar, image=dataclasses.replace(bar.image, values=values))
+    exact = vary(lopsided, VariationParams(flip=True, angle_deg=90)).image.values[0]
+    near = vary(lopsided, VariationParams(flip=True, angle_deg=89.99)).image.values[0]
+    assert exact.shape == (60, 20)
+    assert near[2:20, 3:17].mean() == pytest.approx(exact[2:20, 3:17].mean(), abs=0.05)
+    assert near[42:58, 3:17].mean() == pytest.approx(exact[42:58, 3:17].mean(), abs=0.05)
 
 
 def test_lengths_scale(bar_of):

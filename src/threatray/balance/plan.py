@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
@@ -34,6 +34,7 @@ class PlanConfig:
         max_signature_reuse: How often one signature may be projected.
         max_bag_reuse: How many composites may be made of one benign bag.
         threats_per_bag_weights: Relative frequency of composites with one, two, ... threats.
+        match_counts: Take these frequencies from the labelled scans instead.
         beta: Of the effective number.
     """
 
@@ -47,6 +48,7 @@ class PlanConfig:
     max_signature_reuse: int = 20
     max_bag_reuse: int = 10
     threats_per_bag_weights: tuple[float, ...] = (1.0,)
+    match_counts: bool = False
     beta: float = BETA
 
     def __post_init__(self) -> None:
@@ -63,6 +65,17 @@ class PlanConfig:
         weights = self.threats_per_bag_weights
         if not weights or min(weights) < 0 or sum(weights) <= 0:
             raise ConfigError(f"plan: threats_per_bag_weights must be some weights, not negative and not all 0, got {weights}.")
+
+
+def count_weights(counts: Iterable[int]) -> tuple[float, ...]:
+    """How often scans hold one, two, ... threats, for ``threats_per_bag_weights``; scans without any do not count.
+
+    Example:
+        >>> count_weights([1, 1, 3, 0])
+        (2.0, 0.0, 1.0)
+    """
+    found = [count for count in counts if count > 0]
+    return tuple(float(found.count(number)) for number in range(1, max(found, default=0) + 1)) or (1.0,)
 
 
 @dataclass(frozen=True)

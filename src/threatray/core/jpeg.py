@@ -8,7 +8,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from threatray.errors import ConfigError
+
+_SUFFIXES: Final = (".jpg", ".jpeg")
+_ORIENTATION: Final = 0x0112
+_END: Final = b"\xff\xd9"
+_LARGEST: Final = 100_000_000
 
 _SUBSAMPLINGS: Final = (0, 1, 2)
 """Pillow's names for 4:4:4, 4:2:2 and 4:2:0."""
@@ -77,18 +85,55 @@ def jpeg_encoding(path: Path) -> JpegEncoding | None:
         >>> jpeg_encoding(Path("no-such-file.jpg")) is None
         True
     """
-    from PIL import Image, JpegImagePlugin
+    from PIL import Image
 
-    if path.suffix.lower() not in (".jpg", ".jpeg"):
+    if path.suffix.lower() not in _SUFFIXES:
         return None
     try:
         with Image.open(path) as image:
-            if image.format != "JPEG" or image.mode not in ("L", "RGB"):
-                return None
-            tables = _tables(image)
-            sampling = JpegImagePlugin.get_sampling(image)
+            return _encoding_of(image)
     except (OSError, SyntaxError, ValueError):  # whoever decodes it says what is wrong
         return None
+
+
+def read_plain_jpeg(path: Path) -> tuple[NDArray[np.uint8], JpegEncoding] | None:
+    """Pixels and encoding of an ordinary JPEG in one go, faster than ``read_pixels`` and with the same pixels.
+
+    Returns:
+        (H, W) or (H, W, 3) RGB uint8 with the encoding; None for anything out of the ordinary (no JPEG, CMYK, turned by its EXIF,
+        cut off, very large), which is ``read_pixels``'s to read or to complain about.
+    """
+    import cv2
+    from PIL import Image
+
+    if path.suffix.lower() not in _SUFFIXES:
+        return None
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            encoding = _encoding_of(image)
+            turned = image.getexif().get(_ORIENTATION, 1) != 1 if "exif" in image.info else False
+            grey, size = image.mode == "L", image.size
+    except (OSError, SyntaxError, ValueError):
+        return None
+    if encoding is None or turned or not content.endswith(_END) or size[0] * size[1] > _LARGEST:
+        return None
+    flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None or pixels.shape[1::-1] != size:
+        return None
+    return (pixels if grey else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)), encoding
+
+
+def _encoding_of(image: Any) -> JpegEncoding | None:
+    from PIL import JpegImagePlugin
+
+    if image.format != "JPEG" or image.mode not in ("L", "RGB"):
+        return None
+    tables = _tables(image)
     if not tables or any(min(table) < 1 for table in tables):
         return None
-    return JpegEncoding(tables, sampling if image.mode == "RGB" and sampling in _SUBSAMPLINGS else (2 if image.mode == "RGB" else None))
+    sampling = JpegImagePlugin.get_sampling(image)
+    if image.mode == "L":
+        return JpegEncoding(tables, None)
+    return JpegEncoding(tables, sampling if sampling in _SUBSAMPLINGS else 2)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from threatray.core import COLOUR, DUAL_ENERGY, GREY, TRANSMISSION_FLOOR, Quantity, XrayImage
 from threatray.core.image_file import read_pixels, write_jpeg, write_png, write_tiff
-from threatray.core.jpeg import JpegEncoding, jpeg_encoding
+from threatray.core.jpeg import JpegEncoding, jpeg_encoding, read_plain_jpeg
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.coco import IMAGES_NAME, ImageFiles
 from threatray.errors import ConfigError, DataError
@@ -76,12 +76,13 @@ class StoredBag:
             return cls._pair(entry)
         if entry.image_path is None:
             raise DataError(f"{entry.id}: has no colour image, only dual-energy counts. Render them first.")
-        pixels = read_pixels(entry.image_path)
+        plain = read_plain_jpeg(entry.image_path)
+        pixels, encoding = plain or (read_pixels(entry.image_path), jpeg_encoding(entry.image_path))
         _same_size(entry, entry.image_path, pixels)
         levels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         channels = GREY if pixels.ndim == 2 else COLOUR
         suffix = entry.image_path.suffix.lower()
-        return cls(StoredScan(levels, channels), None, jpeg_encoding(entry.image_path), suffix)
+        return cls(StoredScan(levels, channels), None, encoding, suffix)
 
     @classmethod
     def _pair(cls, entry: Entry) -> StoredBag:

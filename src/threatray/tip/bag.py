@@ -13,6 +13,9 @@ from threatray.errors import ConfigError, DataError
 _NEUTRAL: Final = 0.06
 """Largest spread between the channels of air: scanners paint it white or grey, never coloured."""
 
+_TINTED: Final = 0.16
+"""The same for screens that were photographed, if nothing neutral is found and the tint fills a good part of the border."""
+
 _DARKEST_AIR: Final = 0.5
 _BINS: Final = 128
 _ENOUGH: Final = 8192
@@ -67,8 +70,8 @@ def air_of(values: FloatArray) -> FloatArray:
         ],
         axis=1,
     )
-    for pixels, least_share in ((border, 0.1), (values.reshape(count, -1), 0.005)):
-        colour = _brightest_neutral_mode(pixels, least_share)
+    for pixels, least_share, tint in ((border, 0.1, _NEUTRAL), (values.reshape(count, -1), 0.005, _NEUTRAL), (border, 0.3, _TINTED)):
+        colour = _brightest_neutral_mode(pixels, least_share, tint)
         if colour is not None:
             return colour
     raise DataError(
@@ -77,9 +80,9 @@ def air_of(values: FloatArray) -> FloatArray:
     )
 
 
-def _brightest_neutral_mode(pixels: FloatArray, least_share: float) -> FloatArray | None:
+def _brightest_neutral_mode(pixels: FloatArray, least_share: float, tint: float) -> FloatArray | None:
     luma = pixels.mean(axis=0)
-    neutral = (pixels.max(axis=0) - pixels.min(axis=0) <= _NEUTRAL) & (luma >= _DARKEST_AIR)
+    neutral = (pixels.max(axis=0) - pixels.min(axis=0) <= tint) & (luma >= _DARKEST_AIR)
     bright = luma[neutral]
     counts = np.bincount(np.minimum((bright * _BINS).astype(np.int64), _BINS - 1), minlength=_BINS)
     # A mode may straddle two bins, so each bin counts with its neighbours.

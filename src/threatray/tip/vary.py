@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, Self
 from weakref import WeakKeyDictionary
@@ -19,11 +20,18 @@ from threatray.errors import ConfigError, DataError
 _MAX_SIDE: Final = 8192
 _MAX_BLUR: Final = 20.0
 _MARGIN: Final = 2
-"""Pixels of canvas around a moved thing, beside the two source pixels that cubic interpolation reaches: its soft rim."""
+"""Pixels of canvas around a moved thing, beside the source pixels that the interpolation reaches: its soft rim."""
 
 _COVERED: Final = 0.15
 """A pixel belongs to the varied mask if the thing covers this much of it, compared with where it covers most: the soft
 rim, which a scan has too, stays with the thing."""
+
+
+class Kernel(StrEnum):
+    """How pixels are interpolated when a thing is turned or scaled: over 4x4 or, sharper and about four times slower, 8x8 pixels."""
+
+    CUBIC = "cubic"
+    LANCZOS = "lanczos"
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class VariationParams:
         scale: Length multiplier.
         density_power: k in ``T**k``: 1 leaves the thickness as it is.
         blur_px: Standard deviation of a Gaussian blur of the attenuation, to match a softer scanner; 0 for none.
+        kernel: How pixels are interpolated.
     """
 
     flip: bool = False
@@ -43,8 +52,10 @@ class VariationParams:
     scale: float = 1.0
     density_power: float = 1.0
     blur_px: float = 0.0
+    kernel: Kernel = Kernel.CUBIC
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kernel", Kernel(self.kernel))
         for name in ("scale", "density_power"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ConfigError(f"variation: {name} must be finite and above 0, got {getattr(self, name)}.")
@@ -66,7 +77,7 @@ class VariationParams:
         """
         try:
             return cls(**value)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise DataError(f"variation parameters: {error}. They must be those that as_json wrote.") from None
 
 
@@ -83,6 +94,7 @@ class Variation:
         scale_range: Length multipliers, drawn evenly in the logarithm.
         density_power_range: k, drawn evenly in the logarithm.
         blur_range_px: Blur, drawn evenly.
+        kernel: How pixels are interpolated.
 
     Raises:
         ConfigError: A range is reversed or out of bounds.
@@ -104,6 +116,7 @@ class Variation:
     scale_range: tuple[float, float] = (1.0, 1.0)
     density_power_range: tuple[float, float] = (0.9, 1.1)
     blur_range_px: tuple[float, float] = (0.0, 0.0)
+    kernel: Kernel = Kernel.CUBIC
 
     def __post_init__(self) -> None:
         for name in ("angle_range_deg", "scale_range", "density_power_range", "blur_range_px"):
@@ -120,7 +133,7 @@ class Variation:
         flip = bool(rng.random() < self.flip_probability)
         angle = float(rng.uniform(*self.angle_range_deg))
         scale, power = (float(np.exp(rng.uniform(*np.log(ends)))) for ends in (self.scale_range, self.density_power_range))
-        return VariationParams(flip, angle, scale, power, float(rng.uniform(*self.blur_range_px)))
+        return VariationParams(flip, angle, scale, power, float(rng.uniform(*self.blur_range_px)), self.kernel)
 
     def apply(self, signature: Signature, params: VariationParams) -> Signature:
         """Carry the parameters out.
@@ -207,7 +220,7 @@ def _warp(signature: Signature, layers: FloatArray, params: VariationParams) -> 
             linear = linear @ np.diag([-1.0, 1.0])
         # Pixel centres lie at whole numbers, so the corners of a pixel lie half a pixel before and after.
         corners = (_hull(signature) - 0.5) @ linear.T
-        size = np.ceil(np.ptp(corners, axis=0)).astype(int) + 2 * _MARGIN + 2 * int(np.ceil(2 * max(1.0, params.scale)))
+        size = np.ceil(np.ptp(corners, axis=0)).astype(int) + 2 * _MARGIN + 2 * int(np.ceil(_reach(params.kernel) * max(1.0, params.scale)))
         if size.max() > _MAX_SIDE:
             raise DataError(f"variation of {signature.id}: {size[0]}x{size[1]} pixels; no side may exceed {_MAX_SIDE}.")
         reach = (layers.shape[0] - signature.mask.shape[0]) / 2  # what the blur added on each side
@@ -215,10 +228,16 @@ def _warp(signature: Signature, layers: FloatArray, params: VariationParams) -> 
         shift = (size - 1) / 2 - middle - linear @ np.array([reach, reach])
         matrix = np.concatenate([linear, shift[:, None]], axis=1)
         canvas = (int(size[0]), int(size[1]))
-        layers = _each_four(lambda part: cv2.warpAffine(part, matrix, canvas, flags=cv2.INTER_CUBIC), layers)
+        flags = cv2.INTER_CUBIC if params.kernel is Kernel.CUBIC else cv2.INTER_LANCZOS4
+        layers = _each_four(lambda part: cv2.warpAffine(part, matrix, canvas, flags=flags), layers)
     elif params.flip:
         layers = np.ascontiguousarray(layers[:, ::-1])
     return _blur(layers, params.blur_px) if params.blur_px > 0 else layers
+
+
+def _reach(kernel: Kernel) -> int:
+    """Source pixels on each side that an interpolated one depends on."""
+    return 2 if kernel is Kernel.CUBIC else 4
 
 
 def _each_four(change: Callable[[FloatArray], Any], layers: FloatArray) -> FloatArray:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from threatray.balance.plan import AvailableSignature, PlanConfig
+from threatray.balance.plan import AvailableSignature, PlanConfig, count_weights
 from threatray.balance.plan import plan as make_plan
 from threatray.core.files import write_json, write_text
 from threatray.core.manifest import RunManifest, SetAside
@@ -46,7 +47,11 @@ def plan(
             for name, ids in available.by_class().items()
         }
         lengths, _ = read_places(signatures)
-        made = make_plan(before, choices, [located.key for located in train.benign], config, run.seed, relative_lengths=lengths)
+        chosen = config
+        if config.match_counts:
+            weights = count_weights(len(sources.labels_of(located.entry)) for located in train.threats)
+            chosen = replace(config, threats_per_bag_weights=weights)
+        made = make_plan(before, choices, [located.key for located in train.benign], chosen, run.seed, relative_lengths=lengths)
         write_json(work / PLAN_FILE, made.as_json())
         write_text(work / "plan.txt", made.summary() + "\n")
         run.progress.say(made.summary())

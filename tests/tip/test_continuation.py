@@ -38,6 +38,15 @@ def test_stripes_run_on_where_the_soap_film_ends_them(period, direction):
     assert error < 0.5 * np.abs(harmonic_fill(behind, hole) - truth)[:, hole].mean()
 
 
+def test_a_level_that_differs_is_met_at_the_rim():
+    rows, columns = np.mgrid[:120, :130].astype(np.float32)
+    truth = (1 + 0.01 * rows + 0.3 * np.sin(2 * np.pi * columns / 6))[None].astype(np.float32)  # darker downwards, so every fit is off
+    hole = np.zeros((120, 130), bool)
+    hole[50:72, 45:85] = True
+    filled = continued_fill(np.where(hole, 0, truth).astype(np.float32), hole)
+    assert np.abs(filled - truth)[:, hole].max() < 0.1  # the nearest place is 30 rows off: 0.3
+
+
 def test_what_lies_in_the_hole_is_not_looked_at():
     rng = np.random.default_rng(1)
     values = rng.uniform(0, 2, (1, 70, 90)).astype(np.float32)

@@ -11,7 +11,7 @@ from threatray.core import Annotations, Provenance
 from threatray.core.image_file import write_png
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats import read_dataset
-from threatray.datasets.formats.voc import write_voc_annotation
+from threatray.datasets.formats.voc_writer import write_voc_annotation
 from threatray.errors import DataError
 
 XML = "<annotation><filename>{filename}</filename><size><width>31</width><height>37</height></size>{objects}</annotation>"

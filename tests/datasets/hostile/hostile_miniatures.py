@@ -14,12 +14,12 @@ import numpy as np
 
 from threatray.core.image_file import write_png
 from threatray.datasets.dataset import Dataset
-from threatray.datasets.formats import FORMATS as REGISTERED
-from threatray.datasets.formats import cyclegan, hugging_face, hugging_face_parquet, read_dataset, webdataset, yolo
+from threatray.datasets.formats import FORMATS, cyclegan, hugging_face, hugging_face_parquet, read_dataset, webdataset, yolo
 from threatray.datasets.formats.format import Format, ReadOptions
 
 WIDTH, HEIGHT = 31, 37
-_OURS: dict[str, Format] = {
+_REGISTERED = {form.name: form for form in FORMATS}
+_NEW: dict[str, Format] = {
     form.name: form for form in (*yolo.FORMATS, cyclegan.FORMAT, hugging_face.FORMAT, hugging_face_parquet.FORMAT, webdataset.FORMAT)
 }
 
@@ -43,14 +43,14 @@ class Miniature:
 
 def read(format_name: str, root: Path, *, strict: bool = False) -> Dataset:
     """Read by a named format."""
-    if format_name in REGISTERED:
+    if format_name in _REGISTERED:
         return read_dataset(root, format_name, strict)
-    return _OURS[format_name].read(root, ReadOptions(strict=strict)).collect()
+    return _NEW[format_name].read(root, ReadOptions(strict=strict)).collect()
 
 
 def detect(format_name: str, root: Path) -> bool:
-    """Whether the format recognises the folder; for formats that are only in the registry, always."""
-    return format_name not in _OURS or _OURS[format_name].detect(root)
+    """Whether the format recognises the folder."""
+    return {**_NEW, **_REGISTERED}[format_name].detect(root)
 
 
 def pixels(seed: int) -> np.ndarray[Any, Any]:

@@ -43,7 +43,7 @@ def read_cyclegan(root: Path, options: ReadOptions) -> DatasetStream:
     faults = Faults(root, strict=options.strict)
     folders = [root / f"{part}{domain}" for part in _PARTS for domain in _DOMAINS]
     reader = _Reader(root, root.resolve(), faults, [folder for folder in folders if folder.is_dir()])
-    return DatasetStream(root, "cyclegan", (DOMAIN_A, DOMAIN_B), sound_entries(reader.entries(), root, faults, options), faults, _notes)
+    return DatasetStream(root, "cyclegan", (DOMAIN_A, DOMAIN_B), sound_entries(reader.entries(), root, faults), faults, _notes)
 
 
 def _notes() -> tuple[str, ...]:

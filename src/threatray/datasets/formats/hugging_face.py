@@ -67,7 +67,7 @@ def read_hugging_face(root: Path, options: ReadOptions) -> DatasetStream:
     classes = card_classes(root)
     records = RecordReader(faults, classes, options.white_level, options.headers)
     reader = _Reader(root, root.resolve(), faults, records)
-    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults, options)
+    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults)
     return DatasetStream(root, "hugging_face", classes, entries, faults, reader.notes)
 
 

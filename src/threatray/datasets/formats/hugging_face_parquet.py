@@ -15,7 +15,7 @@ from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.record import RecordReader, parsed_json, record_of
-from threatray.datasets.formats.sound import class_name, number_in, numbers_of, sound_entries
+from threatray.datasets.formats.sound import class_name, file_stem, number_in, numbers_of, sound_entries
 from threatray.datasets.formats.unpacked import unpacked
 from threatray.datasets.formats.yolo_layout import part_in
 from threatray.errors import ConfigError, DataError, StorageError
@@ -55,7 +55,7 @@ def read_parquet(root: Path, options: ReadOptions) -> DatasetStream:
     reader = _Reader(root, root.resolve(), faults, records)
     classes = next((names for names in (reader.classes(file) for file in files) if names), ())
     records.classes = classes
-    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults, options)
+    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults)
     return DatasetStream(root, "hugging_face_parquet", classes, entries, faults, records.notes)
 
 
@@ -205,11 +205,11 @@ def write_parquet(folder: Path, classes: Sequence[str], entries: Iterable[Entry]
 
 
 def _row(entry: Entry, categories: Sequence[int]) -> dict[str, Any]:
-    record = record_of(entry)
+    record, stem = record_of(entry), file_stem(entry.id)
     record["objects"] = {**record["objects"], "category": list(categories)}
     for key, path in (("image", entry.image_path), ("low", entry.low_path), ("high", entry.high_path)):
         try:
-            record[key] = None if path is None else {"bytes": path.read_bytes(), "path": f"{entry.id}{path.suffix.lower()}"}
+            record[key] = None if path is None else {"bytes": path.read_bytes(), "path": f"{stem}{path.suffix.lower()}"}
         except OSError as error:
             raise DataError(f"its image cannot be read ({error.strerror})") from None
     return record

@@ -10,7 +10,6 @@ from typing import Final
 from threatray.core.files import whole_file
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Faults, stays_inside
-from threatray.datasets.formats.format import ReadOptions
 from threatray.errors import DataError, StorageError
 
 LARGEST_TEXT: Final = 16_000_000
@@ -74,8 +73,8 @@ def is_text(value: str) -> bool:
     return True
 
 
-def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults, options: ReadOptions) -> Iterator[Entry]:
-    """Entries with unique ids, without those known to be mislabelled.
+def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults) -> Iterator[Entry]:
+    """Entries with unique ids.
 
     Raises:
         DataError: There is not one.
@@ -85,8 +84,6 @@ def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults, options:
     for entry in entries:
         if entry.id in taken:
             faults.add(entry.paths[0].name, f"another image is called {entry.id!r} already")
-        elif entry.id in options.mislabelled and entry.is_benign:
-            faults.add(entry.id, "passes for benign but is listed as mislabelled")
         else:
             taken.add(entry.id)
             count += 1

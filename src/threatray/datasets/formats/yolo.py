@@ -52,7 +52,7 @@ def read_yolo(path: Path, options: ReadOptions, *, format_name: str = "yolo") ->
     layout = find_layout(path)
     reader = _Reader(layout, layout.root.resolve(), Faults(layout.root, strict=options.strict))
     classes = tuple(dict.fromkeys(layout.names.values()))
-    entries = sound_entries(reader.entries(), layout.root, reader.faults, options)
+    entries = sound_entries(reader.entries(), layout.root, reader.faults)
     return DatasetStream(layout.root, format_name, classes, entries, reader.faults, reader.notes)
 
 

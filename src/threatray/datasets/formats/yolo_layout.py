@@ -14,8 +14,10 @@ from threatray.datasets.formats.sound import bounded_text, class_name
 from threatray.datasets.pixels import IMAGE_SUFFIXES
 from threatray.errors import DataError
 
-LARGEST_YAML: Final = 1_000_000
-"""Bytes of a data.yaml; a thousand classes take 30,000."""
+LARGEST_YAML: Final = 200_000
+"""Bytes of a data.yaml: a thousand classes take 30,000, and the parser a second for 100,000."""
+
+_LARGEST_NAMES: Final = 1_000_000
 
 _PARTS: Final = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _NAME_FILES: Final = (
@@ -144,15 +146,18 @@ def _names_classes(file: Path) -> bool:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Parse YAML into texts, lists and mappings of texts; nothing else is ever built.
+    """Parse YAML of up to ``LARGEST_YAML`` characters into texts, lists and mappings of texts; nothing else is ever built.
 
     Scalars stay texts, so that a class called ``no`` or ``1e3`` keeps its name. Anchors and aliases are refused: a few lines
     of them describe a billion items.
 
     Raises:
-        DataError: Not YAML, too deep, or with aliases.
+        DataError: Not YAML, too long or too deep, or with aliases.
     """
     import yaml
+
+    if len(text) > LARGEST_YAML:
+        raise DataError(f"{where}: its YAML is longer than {LARGEST_YAML:,} characters, too long for what it should hold.")
 
     class Loader(yaml.BaseLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:
@@ -272,7 +277,7 @@ def _names_from_files(root: Path, resolved: Path) -> dict[int, str]:
 
 def _names_in(file: Path, resolved: Path) -> dict[int, str]:
     try:
-        lines = bounded_text(file, resolved, most_bytes=LARGEST_YAML).rstrip().splitlines()
+        lines = bounded_text(file, resolved, most_bytes=_LARGEST_NAMES).rstrip().splitlines()
         return {number: class_name(line.strip()) for number, line in enumerate(lines)}
     except DataError as error:
         raise DataError(f"{file}: {error}.") from None

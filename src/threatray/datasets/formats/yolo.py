@@ -25,6 +25,7 @@ from threatray.datasets.formats.yolo_layout import (
     looks_like_yolo,
     part_in,
     places_below,
+    stated_task,
 )
 from threatray.datasets.formats.yolo_writer import write_yolo
 from threatray.datasets.pixels import image_size
@@ -190,6 +191,9 @@ class _Reader:
         return names[number]
 
 
+_OF_TASK: Final = {"detect": "yolo", "segment": "yolo_segments", "obb": "yolo_obb"}
+
+
 def _texts(folder: Path) -> set[str]:
     return {child.name for child in os.scandir(folder) if child.name.endswith(".txt")} if folder.is_dir() else set()
 
@@ -202,8 +206,11 @@ def _exists(path: Path) -> bool:
 
 
 def _kind(path: Path) -> str:
-    """Which of the three formats a dataset is, by its first label files that hold anything."""
+    """Which of the three formats a dataset is: as its data.yaml says, or by its first label file that holds anything."""
     folder = path.parent if path.is_file() else path
+    task = stated_task(path)
+    if task in _OF_TASK:
+        return _OF_TASK[task]
     for file in islice((file for file in folder.rglob("*.txt") if file.name.lower() not in _NO_LABELS), 200):
         try:
             with file.open("rb") as handle:
@@ -251,7 +258,7 @@ SEGMENTS: Final = Format(
     read=partial(read_yolo, format_name="yolo_segments"),
     write=partial(write_yolo, kind="segments"),
     keeps_boxes_exactly=False,
-    drops=(*_DROPS, "when written: boxes that are not their outline's extent; a thing without an outline gets its box as one"),
+    drops=(*_DROPS, "when written: boxes that are not their outline's extent; a thing without an outline gets its box as a closed ring"),
     faults=_FAULTS,
 )
 

@@ -136,6 +136,19 @@ def _yaml_files(root: Path) -> list[Path]:
     return named[:1] or sorted(path for pattern in ("*.yaml", "*.yml") for path in islice(root.glob(pattern), 50) if path.is_file())
 
 
+def stated_task(path: Path) -> str:
+    """What a data.yaml says its labels are for (``detect``, ``segment``, ``obb``); empty if it does not."""
+    for file in [path] if path.is_file() else _yaml_files(path):
+        try:
+            with file.open("rb") as handle:
+                found = re.search(rb"(?m)^task\s*:\s*(\w+)\s*$", handle.read(LARGEST_YAML))
+        except OSError:
+            continue
+        if found:
+            return found[1].decode("ascii", "replace")
+    return ""
+
+
 def _names_classes(file: Path) -> bool:
     """Whether a line begins with ``names:``; the file is not parsed."""
     try:

@@ -159,13 +159,15 @@ class _Walk:
                 f"{self.path}, line {self.line(self.at)}: an element of over {_LONGEST:,} characters, too long for an annotation."
             )
         piece = self.handle.read(max(_CHUNK, kept))
-        self.ended = not piece
+        if not piece:
+            self.ended = True
+            return False
         used = self.text[: self.at]
         self.lines += used.count("\n")
         self.columns = len(used) - used.rfind("\n") - 1 + (0 if "\n" in used else self.columns)
         self.text = self.text[self.at :] + piece
         self.at = 0
-        return not self.ended
+        return True
 
     def line(self, place: int) -> int:
         return self.lines + self.text.count("\n", 0, place) + 1

@@ -458,8 +458,7 @@ def examine(format_name: str | None, root: Path, *, strict: bool = False) -> str
             else:
                 mini.detect(format_name, root)
                 dataset = mini.read(format_name, root, strict=strict)
-        except ThreatrayError as error:
-            str(error).encode()
+        except ThreatrayError:
             return "refused"
         sound(dataset, root)
     return "read"

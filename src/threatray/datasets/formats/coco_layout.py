@@ -70,10 +70,10 @@ def find_coco(path: Path) -> CocoLayout | None:
     if (path / ANNOTATIONS_NAME).is_file():
         return CocoLayout(path, (CocoFile(path / ANNOTATIONS_NAME),))
     places = [folder for folder in (path, path / "annotations", path / "Annotations", path / "images") if folder.is_dir()]
-    listed = {file.resolve(): file for place in places for file in sorted(place.glob("*.json"))}
+    listed = {file.resolve(): file for place in places for file in sorted(place.glob("*.json")) if file.is_file()}
     candidates = [file for file in listed.values() if file.name != MANIFEST_NAME]
     named = [file for file in candidates if file.name.startswith("instances") or file.name.endswith(".coco.json")]
-    named += [file for file in sorted(path.glob("*/*.coco.json")) if file not in named]
+    named += [file for file in sorted(path.glob("*/*.coco.json")) if file.is_file() and file not in named]
     found = named or [file for file in candidates if begins_like_coco(file)]
     if not found:
         return None

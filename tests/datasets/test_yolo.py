@@ -81,6 +81,24 @@ def test_boxes_and_outlines_may_be_mixed(tmp_path: Path) -> None:
     assert entry.segmentations == (None, [[15.5, 18.5, 27.9, 18.5, 27.9, 33.3, 21.7, 37.0, 15.5, 33.3]])
 
 
+def test_a_closed_upright_ring_among_outlines_is_a_plain_box(tmp_path: Path) -> None:
+    mini.yolo_segments(tmp_path)
+    ring, tilted = "0.25 0.25 0.75 0.25 0.75 0.5 0.25 0.5 0.25 0.25", "0.25 0.25 0.75 0.3 0.75 0.5 0.25 0.5 0.25 0.25"
+    (tmp_path / "labels/train/a.txt").write_text(f"0 {ring}\n0 {tilted}\n0 0.25 0.25 0.75 0.25 0.75 0.5 0.25 0.5\n")
+    (entry,) = read(tmp_path).entries
+    assert entry.boxes[0].tolist() == [7.75, 9.25, 23.25, 18.5]
+    assert [one is None for one in entry.segmentations] == [True, False, False]
+
+
+@pytest.mark.parametrize(("task", "name"), [("detect", "yolo"), ("segment", "yolo_segments"), ("obb", "yolo_obb")])
+def test_the_stated_task_decides_where_no_label_says_anything(tmp_path: Path, task: str, name: str) -> None:
+    mini.yolo_ultralytics(tmp_path)
+    for label in (tmp_path / "labels").rglob("*.txt"):
+        label.write_text("")
+    mini.text(tmp_path / "data.yaml", f"train: images\ntask: {task}\nnames: [gun]\n")
+    assert [form.name for form in (FORMAT, SEGMENTS, OBB) if form.detect(tmp_path)] == [name]
+
+
 def test_an_empty_label_file_is_benign_and_a_missing_one_is_not(tmp_path: Path) -> None:
     mini.yolo_ultralytics(tmp_path)
     (tmp_path / "labels/train/a.txt").unlink()

@@ -161,6 +161,16 @@ def test_a_listed_image_that_is_missing_is_said(tmp_path: Path) -> None:
     assert "leads out of the dataset with '..'" in found["train.txt, line 3"]
 
 
+@pytest.mark.parametrize("name", ["labels/train/a.txt", "data.yaml", "images/train/a.jpg"])
+def test_nothing_is_read_through_a_link_out_of_the_dataset(tmp_path: Path, name: str) -> None:
+    for folder in ("data", "outside"):
+        mini.yolo_ultralytics(tmp_path / folder)
+    (tmp_path / "data" / name).unlink()
+    (tmp_path / "data" / name).symlink_to(tmp_path / "outside" / name)
+    with pytest.raises(DataError, match="is a link that leads out of the dataset"):
+        read(tmp_path / "data", strict=True)
+
+
 def test_an_image_in_two_parts_is_read_once_and_called_a_leak(tmp_path: Path) -> None:
     mini.yolo_ultralytics(tmp_path)
     mini.text(tmp_path / "data.yaml", "train: images\nval: images/val\nnames: [gun, knife]\n")

@@ -32,6 +32,15 @@ def bounded_text(path: Path, root: Path, *, most_bytes: int = LARGEST_TEXT) -> s
     """
     if not stays_inside(path, root):
         raise DataError("is a link that leads out of the dataset")
+    return text_of(path, most_bytes=most_bytes)
+
+
+def text_of(path: Path, *, most_bytes: int = LARGEST_TEXT) -> str:
+    """A UTF-8 text file that is known to be inside its dataset.
+
+    Raises:
+        DataError: Too large, unreadable, or not UTF-8.
+    """
     try:
         with path.open("rb") as handle:
             data = handle.read(most_bytes + 1)

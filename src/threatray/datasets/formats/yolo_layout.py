@@ -329,14 +329,14 @@ def _texts_beside_images(root: Path) -> bool:
     for folder in (root, root / "obj_train_data", root / "images"):
         if folder.is_dir():
             stems = {path.stem for path in islice(folder.iterdir(), 2000) if path.suffix == ".txt"}
-            if any(path.stem in stems for path in islice(folder.iterdir(), 2000) if is_picture(path)):
+            if any(path.stem in stems for path in islice(folder.iterdir(), 2000) if is_picture(path.name)):
                 return True
     return False
 
 
-def is_picture(path: PurePath) -> bool:
+def is_picture(name: str) -> bool:
     """Whether a file name is that of a visible image."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
 def _is_file(path: Path) -> bool:

@@ -217,3 +217,18 @@ def test_a_parquet_file_that_lies_about_its_rows_is_refused(tmp_path: Path) -> N
     shard.write_bytes(data[:-8] + struct.pack("<I", 2**31 - 1) + b"PAR1")
     with pytest.raises(DataError, match="cannot be read as parquet"):
         mini.read("hugging_face_parquet", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["yolo", "hugging_face"])
+def test_a_million_broken_things_of_one_image_do_not_fill_the_memory(kind: str, tmp_path: Path) -> None:
+    if kind == "yolo":
+        mini.yolo_ultralytics(tmp_path)
+        (tmp_path / "labels/train/a.txt").write_text("x\n" * 1_000_000)
+    else:
+        mini.hugging_face_jsonl(tmp_path)
+        objects = {"bbox": [0] * 1_000_000, "categories": [0] * 1_000_000}
+        mini.text(tmp_path / "train/metadata.jsonl", json.dumps({"file_name": "0001.png", "objects": objects}))
+        mini.text(tmp_path / "metadata.jsonl", json.dumps({"file_name": "train/0002.png"}))
+    dataset = mini.read(kind, tmp_path)
+    assert len(dataset.set_aside) == 1
+    assert "1,000,000" in dataset.set_aside[0].reason

@@ -15,7 +15,7 @@ from typing import Any, Final
 from threatray.core import Provenance
 from threatray.datasets.dataset import WHITE_LEVEL, Entry
 from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, number_of
-from threatray.datasets.formats.sound import class_name, is_text
+from threatray.datasets.formats.sound import MOST_THINGS, class_name, is_text
 from threatray.datasets.masks import check_segmentation
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
@@ -103,6 +103,8 @@ class RecordReader:
 
     def _things(self, objects: object, item: str, width: int, height: int) -> list[_Thing]:
         rows = _rows(objects)
+        if len(rows) > MOST_THINGS:
+            raise DataError(f"has {len(rows):,} objects, more than the {MOST_THINGS:,} that are read")
         things = []
         for place, row in enumerate(rows, 1):
             name = f"{item}, object {place}"

@@ -15,6 +15,9 @@ from threatray.errors import DataError, StorageError
 LARGEST_TEXT: Final = 16_000_000
 """Bytes of one label file or record: a thousand outlines of a thousand corners fit."""
 
+MOST_THINGS: Final = 10_000
+"""Boxes of one image. More are no annotation but an attempt to fill the memory: each broken one would be listed."""
+
 LONGEST_CLASS_NAME: Final = 200
 _LONGEST_FILE_NAME: Final = 200
 

@@ -14,7 +14,7 @@ from typing import Final
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, image_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.sound import sound_entries, text_of
+from threatray.datasets.formats.sound import MOST_THINGS, sound_entries, text_of
 from threatray.datasets.formats.yolo_labels import kinds_met, parse_line
 from threatray.datasets.formats.yolo_layout import (
     YoloLayout,
@@ -161,6 +161,8 @@ class _Reader:
             lines = text_of(self.locator.find(text)).splitlines()
         except DataError as error:
             raise DataError(f"its label file {text}: {error}") from None
+        if len(lines) > MOST_THINGS:
+            raise DataError(f"its label file {text} has {len(lines):,} lines, more than the {MOST_THINGS:,} that are read")
         spoilt = False
         for number, line in enumerate(lines, 1):
             if not line.strip():

@@ -42,6 +42,17 @@ def test_ultralytics_folders_are_read_in_pixels(tmp_path: Path) -> None:
     )
 
 
+def test_a_data_yaml_is_read_by_its_name_and_has_to_be_where_there_are_two(tmp_path: Path) -> None:
+    mini.yolo_ultralytics(tmp_path)
+    (tmp_path / "data.yaml").rename(tmp_path / "bags.yaml")
+    mini.text(tmp_path / "more.yaml", "train: images/val\nval: images/val\nnames: [x, y]\n")
+    with pytest.raises(DataError, match=r"holds 2 YOLO data files \(bags.yaml, more.yaml\). Give the one to read"):
+        read(tmp_path)
+    assert FORMAT.detect(tmp_path / "more.yaml")
+    (entry,) = read(tmp_path / "more.yaml").entries
+    assert (entry.id, entry.labels) == ("c", ("y",))
+
+
 def test_roboflow_paths_that_climb_are_read_inside_the_folder(tmp_path: Path) -> None:
     mini.yolo_roboflow(tmp_path)
     dataset = read(tmp_path)

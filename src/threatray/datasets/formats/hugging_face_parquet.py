@@ -30,16 +30,16 @@ _METADATA: Final = b"huggingface"
 def find_parquet(root: Path) -> list[Path]:
     """Parquet files of a folder, of its ``data/`` and of the folders directly below it, sorted."""
     if not root.is_dir():
-        return []
+        return [root] if root.name.lower().endswith(".parquet") else []
     folders = [root, *(child for child in sorted(islice(root.iterdir(), 10_000)) if child.is_dir() and not child.is_symlink())]
     return [file for folder in folders[:1000] for file in sorted(folder.glob("*.parquet")) if file.is_file()]
 
 
-def read_parquet(root: Path, options: ReadOptions) -> DatasetStream:
+def read_parquet(path: Path, options: ReadOptions) -> DatasetStream:
     """Read shards a few rows at a time; pictures are unpacked into threatray's cache, see ``unpacked``.
 
     Args:
-        root: The folder.
+        path: The folder, or one shard.
         options: How.
 
     Raises:
@@ -47,9 +47,10 @@ def read_parquet(root: Path, options: ReadOptions) -> DatasetStream:
         DataError: No parquet file, or none that can be opened.
     """
     _pyarrow()
-    files = find_parquet(root)
+    root = path.parent if path.is_file() else path
+    files = find_parquet(path)
     if not files:
-        raise DataError(f"{root}: no .parquet files found.")
+        raise DataError(f"{path}: no .parquet files found.")
     faults = Faults(root, strict=options.strict)
     records = RecordReader(faults, (), options.white_level, options.headers)
     reader = _Reader(root, root.resolve(), faults, records)

@@ -145,6 +145,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     order=st.permutations(["images", "annotations", "categories", "licenses"]),
     missing=st.sampled_from(["", "", "", "", "images", "annotations", "categories"]),
 )
+@example(
+    images=[{"id": 1, "file_name": "a.png"}, {"id": "1", "file_name": "b.png"}],
+    annotations=[{"id": n, "image_id": owner, "category_id": n % 2 + 1, "bbox": [n, 2, 3, 4]} for n, owner in enumerate([1, "1", 1, 1])],
+    order=["annotations", "categories", "licenses", "images"],
+    missing="",
+)
 def test_joining_on_disk_gives_what_joining_in_memory_gives(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, images: list[Any], annotations: list[Any], order: list[str], missing: str
 ) -> None:

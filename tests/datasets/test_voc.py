@@ -144,12 +144,19 @@ def test_the_image_sets_give_the_part(voc: Callable[..., Path]) -> None:
         write_png(root / f"images/{name}.png", np.zeros((37, 31), np.uint8))
     lists = root / "ImageSets/Main"
     lists.mkdir(parents=True)
-    (lists / "train.txt").write_text("a\r\nb 1\n")
+    (lists / "train.txt").write_text("a\r\n")
     (lists / "test.txt").write_text("0000\na\n")
-    (lists / "trainval.txt").write_text("a\nb 1\nc\n")
-    (lists / "gun_train.txt").write_text("a  1\nb 1 -1\nd  1\n")
+    (lists / "trainval.txt").write_text("a\nc\n")
+    (lists / "gun_train.txt").write_text("a  1\nb 1\nd  1\n")  # b holds a gun: this is not the image called "b 1"
+    (lists / "hard_train.txt").write_text("d\n")
     dataset = read_dataset(root)
-    assert {entry.id: entry.part for entry in dataset.entries} == {"0000": "test", "a": "test", "b 1": "train", "c": "trainval", "d": ""}
+    assert {entry.id: entry.part for entry in dataset.entries} == {
+        "0000": "test",
+        "a": "test",
+        "b 1": "",
+        "c": "trainval",
+        "d": "hard_train",
+    }
     assert dataset.notes[0] == "1 line(s) of ImageSets/Main name an image that an earlier list names too; the earlier one counts."
     (lists / "train.txt").write_bytes(b"\xff")
     with pytest.raises(DataError, match="expected UTF-8 text, got a byte that is not UTF-8 at offset 0"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,15 +71,28 @@ def find_coco(path: Path) -> CocoLayout | None:
     if (path / ANNOTATIONS_NAME).is_file():
         return CocoLayout(path, (CocoFile(path / ANNOTATIONS_NAME),))
     places = [folder for folder in (path, path / "annotations", path / "Annotations", path / "images") if folder.is_dir()]
-    listed = {file.resolve(): file for place in places for file in sorted(place.glob("*.json")) if file.is_file()}
+    listed = {file.resolve(): file for place in places for file in _files(place, ".json")}
     candidates = [file for file in listed.values() if file.name != MANIFEST_NAME]
     named = [file for file in candidates if file.name.startswith("instances") or file.name.endswith(".coco.json")]
-    named += [file for file in sorted(path.glob("*/*.coco.json")) if file.is_file() and file not in named]
+    named += [file for folder in folders_in(path) for file in _files(folder, ".coco.json") if file not in named]
     found = named or [file for file in candidates if begins_like_coco(file)]
     if not found:
         return None
     parts = [_part_of(file) for file in found] if len(found) == 1 else _parts_of(found, path)
     return CocoLayout(path, tuple(CocoFile(file, part) for file, part in zip(found, parts, strict=True)))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders directly in a folder, sorted; nothing is kept of the files, of which there may be a million."""
+    with os.scandir(folder) as found:
+        links = (one for one in found if one.is_dir(follow_symlinks=False) or one.is_symlink())
+        return sorted(folder / one.name for one in links if (folder / one.name).is_dir())  # a link to itself is none
+
+
+def _files(folder: Path, ending: str) -> list[Path]:
+    with os.scandir(folder) as found:
+        names = [one.name for one in found if one.name.endswith(ending) and not one.name.startswith(".")]
+    return sorted(folder / name for name in names if (folder / name).is_file())  # no folder, no link that goes in circles
 
 
 def begins_like_coco(file: Path) -> bool:

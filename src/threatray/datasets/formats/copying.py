@@ -53,12 +53,18 @@ class Pictures:
 
         Returns:
             The file name.
+
+        Raises:
+            DataError: The picture is gone.
         """
         name = stem + source.suffix.lower()
         while name in self._taken:
             stem += "_"
             name = stem + source.suffix.lower()
         self._taken.add(name)
-        with whole_file(self._folder / name) as temporary:
-            shutil.copyfile(source, temporary)
+        try:
+            with whole_file(self._folder / name) as temporary:
+                shutil.copyfile(source, temporary)
+        except FileNotFoundError:
+            raise DataError(f"{source}: was there when the dataset was read, and is gone now. Nothing was written.") from None
         return name

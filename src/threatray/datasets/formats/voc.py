@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +12,10 @@ from typing import Any, Final
 from threatray.core import Provenance
 from threatray.core.image_file import MAX_PIXELS
 from threatray.datasets.dataset import Entry
+from threatray.datasets.formats.coco_layout import folders_in
 from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, checked_name, image_id
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
+from threatray.datasets.formats.listing import Listing
 from threatray.datasets.formats.voc_lists import PartLists, read_part_lists
 from threatray.datasets.formats.voc_writer import write
 from threatray.datasets.formats.voc_xml import parse_annotation
@@ -37,7 +40,8 @@ def find_voc(root: Path) -> VocLayout | None:
     """The VOC folders below ``root``: as users lay them out, or inside ``VOCdevkit/VOC2007``; None if there are none."""
     if not root.is_dir():
         return None
-    bases = [root, *sorted(path for pattern in ("VOC[0-9]*", "VOCdevkit/VOC*") for path in root.glob(pattern) if path.is_dir())]
+    years = [root, root / "VOCdevkit"]
+    bases = [root, *(path for one in years if one.is_dir() for path in folders_in(one) if re.match(r"VOC\d", path.name))]
     for base in bases:
         for name in _ANNOTATION_FOLDERS:
             folder = base / name
@@ -70,7 +74,8 @@ def read_voc(root: Path, options: ReadOptions) -> DatasetStream:
         options: How.
 
     Returns:
-        The sound images, in the order of their XML names. Memory holds the two folder listings (the names only), no entries.
+        The sound images, in the order of their XML names. Memory holds the two folder listings (the stems only, a few bytes each)
+        and the lists of ``ImageSets``, no entries.
 
     Raises:
         DataError: No VOC layout, or (while the entries are read) nothing sound in it.
@@ -142,17 +147,18 @@ class _Reader:
 
     def _paired(self) -> Iterator[tuple[str, list[str]]]:
         """Every XML with the images of its stem: the two listings, sorted by stem, are merged."""
-        pictures = _by_stem(self.layout.images, _is_image)
+        pictures = Listing(self.layout.images, _is_image)
         self.counts.images = len(pictures)
-        place = 0
-        for stem, name in _by_stem(self.layout.annotations, _is_annotation):
-            while place < len(pictures) and pictures[place][0] < stem:
-                place += 1
+        following = iter(pictures)
+        ahead = next(following, None)
+        for stem, name in Listing(self.layout.annotations, _is_annotation):
+            while ahead is not None and ahead[0] < stem:
+                ahead = next(following, None)
             candidates = []
-            while place < len(pictures) and pictures[place][0] == stem:
-                candidates.append(pictures[place][1])
-                place += 1
-            yield name, candidates
+            while ahead is not None and ahead[0] == stem:
+                candidates.append(ahead[1])
+                ahead = next(following, None)
+            yield name, sorted(candidates)
 
     def _entry(self, name: str, candidates: list[str]) -> Entry:
         tree = parse_annotation(f"{self.layout.annotations}/{name}", self.resolved)
@@ -230,12 +236,6 @@ def _is_image(name: str) -> bool:
 
 def _is_annotation(name: str) -> bool:
     return name.endswith(".xml") and not name.startswith(".")  # "._0001.xml" is what a Mac leaves beside 0001.xml
-
-
-def _by_stem(folder: Path, wanted: Callable[[str], bool]) -> list[tuple[str, str]]:
-    """(stem, name) of the wanted files of a folder, sorted by stem."""
-    with os.scandir(folder) as listing:
-        return sorted((one.name.rpartition(".")[0], one.name) for one in listing if wanted(one.name))
 
 
 def _text(element: Any, tag: str) -> str:

@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: install demo test check quick mutants clean
+.PHONY: install demo test check quick fuzz mutants clean
 
 install: $(STAMP)
 
@@ -28,6 +28,9 @@ check: install           ## lint, types, layers, all tests (slow ones and, where
 
 quick: install           ## the tests of a few seconds each
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) -m "not slow and not real"
+
+fuzz: install            ## ten minutes of mutated datasets against every reader; THREATRAY_FUZZ_FIRST_SEED=N continues elsewhere
+	THREATRAY_FUZZ_SECONDS=600 OMP_NUM_THREADS=1 $(BIN)/pytest -q -s -m fuzz tests/datasets/hostile
 
 mutants: install         ## every deliberate fault must turn its test red
 	$(BIN)/python tools/mutants.py

@@ -145,6 +145,13 @@ def test_objects_as_a_list_of_structs_are_read_too(tmp_path: Path) -> None:
     assert (entry.boxes.tolist(), entry.labels) == ([[1, 2, 4, 6]], ("gun",))
 
 
+def test_one_shard_is_read_by_its_name(tmp_path: Path) -> None:
+    mini.hugging_face_shards(tmp_path)
+    shard = next((tmp_path / "data").glob("*.parquet"))
+    assert hugging_face_parquet.FORMAT.detect(shard)
+    assert len(read_shards(shard).entries) == 2
+
+
 def test_reading_shards_again_writes_nothing(tmp_path: Path, cache: Path) -> None:
     mini.hugging_face_shards(tmp_path)
     read_shards(tmp_path)

@@ -49,6 +49,12 @@ def test_compressed_shards_are_read(tmp_path: Path) -> None:
     assert [entry.id for entry in read(tmp_path).entries] == ["x"]
 
 
+def test_one_shard_is_read_by_its_name(tmp_path: Path) -> None:
+    mini.web_shards(tmp_path)
+    assert webdataset.FORMAT.detect(tmp_path / "test-000000.tar")
+    assert [entry.id for entry in read(tmp_path / "test-000000.tar").entries] == ["sample2"]
+
+
 def entries(folder: Path, count: int) -> list[Entry]:
     mini.picture(folder / "x.png")
     things = Annotations(np.array([[1, 2, 5, 9]], np.float32), ("gun",))

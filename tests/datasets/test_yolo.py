@@ -42,6 +42,17 @@ def test_ultralytics_folders_are_read_in_pixels(tmp_path: Path) -> None:
     )
 
 
+def test_a_data_yaml_is_read_by_its_name_and_has_to_be_where_there_are_two(tmp_path: Path) -> None:
+    mini.yolo_ultralytics(tmp_path)
+    (tmp_path / "data.yaml").rename(tmp_path / "bags.yaml")
+    mini.text(tmp_path / "more.yaml", "train: images/val\nval: images/val\nnames: [x, y]\n")
+    with pytest.raises(DataError, match=r"holds 2 YOLO data files \(bags.yaml, more.yaml\). Give the one to read"):
+        read(tmp_path)
+    assert FORMAT.detect(tmp_path / "more.yaml")
+    (entry,) = read(tmp_path / "more.yaml").entries
+    assert (entry.id, entry.labels) == ("c", ("y",))
+
+
 def test_roboflow_paths_that_climb_are_read_inside_the_folder(tmp_path: Path) -> None:
     mini.yolo_roboflow(tmp_path)
     dataset = read(tmp_path)
@@ -79,6 +90,24 @@ def test_boxes_and_outlines_may_be_mixed(tmp_path: Path) -> None:
     (tmp_path / "labels/train/a.txt").write_text("0 0.5 0.5 0.25 0.5\n1 0.5 0.5 0.9 0.5 0.9 0.9 0.7 1.0 0.5 0.9\n")
     entry = read(tmp_path).entries[0]
     assert entry.segmentations == (None, [[15.5, 18.5, 27.9, 18.5, 27.9, 33.3, 21.7, 37.0, 15.5, 33.3]])
+
+
+def test_a_closed_upright_ring_among_outlines_is_a_plain_box(tmp_path: Path) -> None:
+    mini.yolo_segments(tmp_path)
+    ring, tilted = "0.25 0.25 0.75 0.25 0.75 0.5 0.25 0.5 0.25 0.25", "0.25 0.25 0.75 0.3 0.75 0.5 0.25 0.5 0.25 0.25"
+    (tmp_path / "labels/train/a.txt").write_text(f"0 {ring}\n0 {tilted}\n0 0.25 0.25 0.75 0.25 0.75 0.5 0.25 0.5\n")
+    (entry,) = read(tmp_path).entries
+    assert entry.boxes[0].tolist() == [7.75, 9.25, 23.25, 18.5]
+    assert [one is None for one in entry.segmentations] == [True, False, False]
+
+
+@pytest.mark.parametrize(("task", "name"), [("detect", "yolo"), ("segment", "yolo_segments"), ("obb", "yolo_obb")])
+def test_the_stated_task_decides_where_no_label_says_anything(tmp_path: Path, task: str, name: str) -> None:
+    mini.yolo_ultralytics(tmp_path)
+    for label in (tmp_path / "labels").rglob("*.txt"):
+        label.write_text("")
+    mini.text(tmp_path / "data.yaml", f"train: images\ntask: {task}\nnames: [gun]\n")
+    assert [form.name for form in (FORMAT, SEGMENTS, OBB) if form.detect(tmp_path)] == [name]
 
 
 def test_an_empty_label_file_is_benign_and_a_missing_one_is_not(tmp_path: Path) -> None:
@@ -141,6 +170,16 @@ def test_a_listed_image_that_is_missing_is_said(tmp_path: Path) -> None:
     found = reasons(read(tmp_path))
     assert found["train.txt, line 2"] == "its image data/obj_train_data/c.png is missing"
     assert "leads out of the dataset with '..'" in found["train.txt, line 3"]
+
+
+@pytest.mark.parametrize("name", ["labels/train/a.txt", "data.yaml", "images/train/a.jpg"])
+def test_nothing_is_read_through_a_link_out_of_the_dataset(tmp_path: Path, name: str) -> None:
+    for folder in ("data", "outside"):
+        mini.yolo_ultralytics(tmp_path / folder)
+    (tmp_path / "data" / name).unlink()
+    (tmp_path / "data" / name).symlink_to(tmp_path / "outside" / name)
+    with pytest.raises(DataError, match="is a link that leads out of the dataset"):
+        read(tmp_path / "data", strict=True)
 
 
 def test_an_image_in_two_parts_is_read_once_and_called_a_leak(tmp_path: Path) -> None:

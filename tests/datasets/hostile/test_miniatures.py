@@ -12,13 +12,15 @@ import pytest
 def test_a_miniature_reads_whole(one: mini.Miniature, tmp_path: Path) -> None:
     one.write(tmp_path)
     assert mini.detect(one.format_name, tmp_path)
-    dataset = mini.read(one.format_name, tmp_path, strict=True)
-    assert tuple(entry.id for entry in dataset.entries) == one.ids
-    assert (dataset.format_name, dataset.set_aside) == (one.format_name, ())
+    dataset = mini.read(one.format_name, tmp_path, strict=one.ids is not None)
+    assert dataset.format_name == one.format_name
+    if one.ids is not None:
+        assert tuple(entry.id for entry in dataset.entries) == one.ids
+        assert dataset.set_aside == ()
     for entry in dataset.entries:
-        assert (entry.width, entry.height) == (31, 37)
         entry.annotations()
-        assert dataset.load_colour(entry).image.size == (37, 31)
+        if entry.image_path is not None:
+            assert dataset.load_colour(entry).image.size == (entry.height, entry.width)
 
 
 @pytest.mark.parametrize("one", mini.MINIATURES, ids=lambda one: one.name)

@@ -85,12 +85,14 @@ def find_coco(path: Path) -> CocoLayout | None:
 def folders_in(folder: Path) -> list[Path]:
     """The folders directly in a folder, sorted; nothing is kept of the files, of which there may be a million."""
     with os.scandir(folder) as found:
-        return sorted(folder / one.name for one in found if one.is_dir())
+        links = (one for one in found if one.is_dir(follow_symlinks=False) or one.is_symlink())
+        return sorted(folder / one.name for one in links if (folder / one.name).is_dir())  # a link to itself is none
 
 
 def _files(folder: Path, ending: str) -> list[Path]:
     with os.scandir(folder) as found:
-        return sorted(folder / one.name for one in found if one.name.endswith(ending) and not one.name.startswith("."))
+        names = [one.name for one in found if one.name.endswith(ending) and not one.name.startswith(".")]
+    return sorted(folder / name for name in names if (folder / name).is_file())  # no folder, no link that goes in circles
 
 
 def begins_like_coco(file: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 from threatray.core import Annotations, SetAside
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Faults, locate, safe_id
-from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
+from threatray.datasets.formats.format import DatasetStream, Format, ReadOptions
 from threatray.datasets.formats.sound import copy_picture, file_stem, sound_entries
 from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
@@ -43,7 +43,7 @@ def read_cyclegan(root: Path, options: ReadOptions) -> DatasetStream:
     faults = Faults(root, strict=options.strict)
     folders = [root / f"{part}{domain}" for part in _PARTS for domain in _DOMAINS]
     reader = _Reader(root, root.resolve(), faults, [folder for folder in folders if folder.is_dir()])
-    return DatasetStream(root, "cyclegan", (DOMAIN_A, DOMAIN_B), sound_entries(reader.entries(), root, faults, options), faults, _notes)
+    return DatasetStream(root, "cyclegan", (DOMAIN_A, DOMAIN_B), sound_entries(reader.entries(), root, faults), faults, _notes)
 
 
 def _notes() -> tuple[str, ...]:
@@ -131,10 +131,13 @@ FORMAT: Final = Format(
     name="cyclegan",
     title="CycleGAN folders",
     layout="trainA/, trainB/, testA/, testB/ (also valA/, valB/) with images",
-    holds=frozenset({Holds.PART}),
+    holds=frozenset(),
     detect=looks_like_cyclegan,
     read=read_cyclegan,
     write=write_cyclegan,
-    drops=("parts other than train, val and test: written as train", "boxes and labels; domains are kept as labels of whole images"),
+    drops=(
+        "parts other than train, val and test, and none: written as train",
+        "boxes and labels; domains are kept as labels of whole images",
+    ),
     faults=("the same stem in two folders", "broken pictures and links out of the folder"),
 )

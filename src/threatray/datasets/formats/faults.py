@@ -128,10 +128,14 @@ def checked_box(corners: Sequence[object], width: int, height: int) -> CheckedBo
     if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
         raise DataError(f"box {_shown(corners)} is not four finite numbers")
     x0, y0, x1, y1 = numbers
-    if not (np.float32(x1) > np.float32(x0) and np.float32(y1) > np.float32(y0)):
+    with np.errstate(over="ignore"):  # a corner beyond float32 is infinite, and clipped
+        has_area = np.float32(x1) > np.float32(x0) and np.float32(y1) > np.float32(y0)
+    if not has_area:
         raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) has no area")
     box = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
-    if not (np.float32(box[2]) > np.float32(box[0]) and np.float32(box[3]) > np.float32(box[1])):
+    with np.errstate(over="ignore"):
+        is_inside = np.float32(box[2]) > np.float32(box[0]) and np.float32(box[3]) > np.float32(box[1])
+    if not is_inside:
         raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) lies outside the {width}x{height} image")
     return CheckedBox(box, max(-x0, -y0, x1 - width, y1 - height, 0.0))
 

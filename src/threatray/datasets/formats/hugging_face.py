@@ -67,7 +67,7 @@ def read_hugging_face(root: Path, options: ReadOptions) -> DatasetStream:
     classes = card_classes(root)
     records = RecordReader(faults, classes, options.white_level, options.headers)
     reader = _Reader(root, root.resolve(), faults, records)
-    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults, options)
+    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults)
     return DatasetStream(root, "hugging_face", classes, entries, faults, reader.notes)
 
 
@@ -98,7 +98,7 @@ class _Reader:
                 yield self._entry(record, name, file.parent, item, part)
             except DataError as error:
                 self.faults.add(item, str(error))
-        self.unread += sum(is_picture(child) and child.name not in used for child in file.parent.iterdir())
+        self.unread += sum(is_picture(child.name) and child.name not in used for child in file.parent.iterdir())
 
     def _entry(self, record: Mapping[str, Any], name: PurePosixPath, folder: Path, item: str, part: str) -> Entry:
         path = locate(name, [folder], self.resolved)

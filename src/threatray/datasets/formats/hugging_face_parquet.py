@@ -15,7 +15,7 @@ from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.record import RecordReader, parsed_json, record_of
-from threatray.datasets.formats.sound import class_name, number_in, numbers_of, sound_entries
+from threatray.datasets.formats.sound import class_name, file_stem, number_in, numbers_of, sound_entries
 from threatray.datasets.formats.unpacked import unpacked
 from threatray.datasets.formats.yolo_layout import part_in
 from threatray.errors import ConfigError, DataError, StorageError
@@ -30,16 +30,16 @@ _METADATA: Final = b"huggingface"
 def find_parquet(root: Path) -> list[Path]:
     """Parquet files of a folder, of its ``data/`` and of the folders directly below it, sorted."""
     if not root.is_dir():
-        return []
+        return [root] if root.name.lower().endswith(".parquet") else []
     folders = [root, *(child for child in sorted(islice(root.iterdir(), 10_000)) if child.is_dir() and not child.is_symlink())]
     return [file for folder in folders[:1000] for file in sorted(folder.glob("*.parquet")) if file.is_file()]
 
 
-def read_parquet(root: Path, options: ReadOptions) -> DatasetStream:
+def read_parquet(path: Path, options: ReadOptions) -> DatasetStream:
     """Read shards a few rows at a time; pictures are unpacked into threatray's cache, see ``unpacked``.
 
     Args:
-        root: The folder.
+        path: The folder, or one shard.
         options: How.
 
     Raises:
@@ -47,15 +47,16 @@ def read_parquet(root: Path, options: ReadOptions) -> DatasetStream:
         DataError: No parquet file, or none that can be opened.
     """
     _pyarrow()
-    files = find_parquet(root)
+    root = path.parent if path.is_file() else path
+    files = find_parquet(path)
     if not files:
-        raise DataError(f"{root}: no .parquet files found.")
+        raise DataError(f"{path}: no .parquet files found.")
     faults = Faults(root, strict=options.strict)
     records = RecordReader(faults, (), options.white_level, options.headers)
     reader = _Reader(root, root.resolve(), faults, records)
     classes = next((names for names in (reader.classes(file) for file in files) if names), ())
     records.classes = classes
-    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults, options)
+    entries = sound_entries((entry for file in files for entry in reader.entries(file)), root, faults)
     return DatasetStream(root, "hugging_face_parquet", classes, entries, faults, records.notes)
 
 
@@ -205,11 +206,11 @@ def write_parquet(folder: Path, classes: Sequence[str], entries: Iterable[Entry]
 
 
 def _row(entry: Entry, categories: Sequence[int]) -> dict[str, Any]:
-    record = record_of(entry)
+    record, stem = record_of(entry), file_stem(entry.id)
     record["objects"] = {**record["objects"], "category": list(categories)}
     for key, path in (("image", entry.image_path), ("low", entry.low_path), ("high", entry.high_path)):
         try:
-            record[key] = None if path is None else {"bytes": path.read_bytes(), "path": f"{entry.id}{path.suffix.lower()}"}
+            record[key] = None if path is None else {"bytes": path.read_bytes(), "path": f"{stem}{path.suffix.lower()}"}
         except OSError as error:
             raise DataError(f"its image cannot be read ({error.strerror})") from None
     return record

@@ -15,7 +15,7 @@ from typing import Any, Final
 from threatray.core import Provenance
 from threatray.datasets.dataset import WHITE_LEVEL, Entry
 from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, number_of
-from threatray.datasets.formats.sound import class_name, is_text
+from threatray.datasets.formats.sound import MOST_THINGS, class_name, is_text
 from threatray.datasets.masks import check_segmentation
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
@@ -23,6 +23,7 @@ from threatray.errors import DataError
 _CATEGORY_KEYS: Final = ("category", "categories", "label", "labels", "category_id", "class")
 _LABEL_KEYS: Final = ("image_labels", "label", "labels")
 _MOST_WHITE: Final = 2**31
+_LONGEST_TEXT: Final = 1000
 
 
 @dataclass
@@ -102,6 +103,8 @@ class RecordReader:
 
     def _things(self, objects: object, item: str, width: int, height: int) -> list[_Thing]:
         rows = _rows(objects)
+        if len(rows) > MOST_THINGS:
+            raise DataError(f"has {len(rows):,} objects, more than the {MOST_THINGS:,} that are read")
         things = []
         for place, row in enumerate(rows, 1):
             name = f"{item}, object {place}"
@@ -221,14 +224,22 @@ def _text(record: Mapping[str, Any], *keys: str) -> str:
     for key in keys:
         value = record.get(key)
         if isinstance(value, str) and value:
-            if not is_text(value) or len(value) > 1000:
-                raise DataError(f"its {key} is no text of up to 1000 characters")
+            if not is_text(value) or len(value) > _LONGEST_TEXT:
+                raise DataError(f"its {key} is no text of up to {_LONGEST_TEXT} characters")
             return value
     return ""
 
 
 def record_of(entry: Entry) -> dict[str, Any]:
-    """All that an entry says beside its pictures; every record has the same keys, so that tables get one schema."""
+    """All that an entry says beside its pictures; every record has the same keys, so that tables get one schema.
+
+    Raises:
+        DataError: A text of it could not be read back.
+    """
+    texts = (entry.group, entry.provenance.source, entry.provenance.licence, entry.part, entry.difficulty, entry.view)
+    for text in texts:
+        if not is_text(text) or len(text) > _LONGEST_TEXT:
+            raise DataError(f"says {text[:40]!r}, which is no text of up to {_LONGEST_TEXT} characters")
     boxes = [[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in entry.boxes.tolist()]
     segmentations = entry.segmentations or (None,) * len(boxes)
     return {

@@ -10,11 +10,13 @@ from typing import Final
 from threatray.core.files import whole_file
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Faults, stays_inside
-from threatray.datasets.formats.format import ReadOptions
 from threatray.errors import DataError, StorageError
 
 LARGEST_TEXT: Final = 16_000_000
 """Bytes of one label file or record: a thousand outlines of a thousand corners fit."""
+
+MOST_THINGS: Final = 10_000
+"""Boxes of one image. More are no annotation but an attempt to fill the memory: each broken one would be listed."""
 
 LONGEST_CLASS_NAME: Final = 200
 _LONGEST_FILE_NAME: Final = 200
@@ -33,6 +35,15 @@ def bounded_text(path: Path, root: Path, *, most_bytes: int = LARGEST_TEXT) -> s
     """
     if not stays_inside(path, root):
         raise DataError("is a link that leads out of the dataset")
+    return text_of(path, most_bytes=most_bytes)
+
+
+def text_of(path: Path, *, most_bytes: int = LARGEST_TEXT) -> str:
+    """A UTF-8 text file that is known to be inside its dataset.
+
+    Raises:
+        DataError: Too large, unreadable, or not UTF-8.
+    """
     try:
         with path.open("rb") as handle:
             data = handle.read(most_bytes + 1)
@@ -74,8 +85,8 @@ def is_text(value: str) -> bool:
     return True
 
 
-def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults, options: ReadOptions) -> Iterator[Entry]:
-    """Entries with unique ids, without those known to be mislabelled.
+def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults) -> Iterator[Entry]:
+    """Entries with unique ids.
 
     Raises:
         DataError: There is not one.
@@ -85,8 +96,6 @@ def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults, options:
     for entry in entries:
         if entry.id in taken:
             faults.add(entry.paths[0].name, f"another image is called {entry.id!r} already")
-        elif entry.id in options.mislabelled and entry.is_benign:
-            faults.add(entry.id, "passes for benign but is listed as mislabelled")
         else:
             taken.add(entry.id)
             count += 1

@@ -84,7 +84,7 @@ def read_webdataset(path: Path, options: ReadOptions) -> DatasetStream:
     classes = _classes(root)
     records = RecordReader(faults, classes, options.white_level, options.headers)
     reader = _Reader(root, root.resolve(), faults, records)
-    entries = sound_entries((entry for shard in shards for entry in reader.entries(shard)), root, faults, options)
+    entries = sound_entries((entry for shard in shards for entry in reader.entries(shard)), root, faults)
     return DatasetStream(root, "webdataset", classes, entries, faults, reader.notes)
 
 

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Box, Faults, annotations_of, image_id, locate, stays_inside
+from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, image_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.sound import bounded_text, sound_entries
+from threatray.datasets.formats.sound import MOST_THINGS, sound_entries, text_of
 from threatray.datasets.formats.yolo_labels import kinds_met, parse_line
 from threatray.datasets.formats.yolo_layout import (
     YoloLayout,
@@ -25,6 +25,7 @@ from threatray.datasets.formats.yolo_layout import (
     looks_like_yolo,
     part_in,
     places_below,
+    stated_task,
 )
 from threatray.datasets.formats.yolo_writer import write_yolo
 from threatray.datasets.pixels import image_size
@@ -50,9 +51,10 @@ def read_yolo(path: Path, options: ReadOptions, *, format_name: str = "yolo") ->
         DataError: The data.yaml is broken or names no classes.
     """
     layout = find_layout(path)
-    reader = _Reader(layout, layout.root.resolve(), Faults(layout.root, strict=options.strict))
+    root = layout.root.resolve()
+    reader = _Reader(layout, root, Faults(layout.root, strict=options.strict), Locator([layout.root], root))
     classes = tuple(dict.fromkeys(layout.names.values()))
-    entries = sound_entries(reader.entries(), layout.root, reader.faults, options)
+    entries = sound_entries(reader.entries(), layout.root, reader.faults)
     return DatasetStream(layout.root, format_name, classes, entries, reader.faults, reader.notes)
 
 
@@ -61,6 +63,7 @@ class _Reader:
     layout: YoloLayout
     root: Path
     faults: Faults
+    locator: Locator
     columns: Counter[int] = field(default_factory=Counter)
     twice: int = 0
     ids: dict[str, str] = field(default_factory=dict)
@@ -86,7 +89,7 @@ class _Reader:
         for name, folders, files in os.walk(top):
             folders[:] = sorted(folder for folder in folders if not folder.startswith(".") and folder != "labels")
             folder = Path(name)
-            images = sorted(file for file in files if is_picture(PurePosixPath(file)))
+            images = sorted(file for file in files if is_picture(file))
             if folder.resolve() in self.walked:
                 self.twice += len(images)
                 continue
@@ -99,18 +102,19 @@ class _Reader:
             return
         place = PurePosixPath(folder.relative_to(self.layout.root))
         labels = label_path(place / "x.png").parent
-        texts = _texts(self.layout.root / labels) or _texts(folder)
-        if not _texts(self.layout.root / labels):
-            labels = place
+        texts = _texts(self.layout.root / labels)
+        if not texts:
+            labels, texts = place, _texts(folder)
+        outer, within, before = (_prefix(path) for path in (place, PurePosixPath(folder.relative_to(top)), labels))
+        part = part or part_in(place)
         for image in images:
-            stem = PurePosixPath(image).stem
-            text = labels / f"{stem}.txt" if f"{stem}.txt" in texts else None
-            texts.discard(f"{stem}.txt")
-            inner = PurePosixPath(folder.relative_to(top)) / image
-            yield from self._image(place / image, inner, part or part_in(place), text)
+            text = image.rpartition(".")[0] + ".txt"
+            known = text in texts
+            texts.discard(text)
+            yield from self._image(outer + image, within + image, part, before + text if known else None)
         for name in sorted(texts):
             if images and name.lower() not in _NO_LABELS:
-                self.faults.add((labels / name).as_posix(), "labels an image that is missing")
+                self.faults.add(before + name, "labels an image that is missing")
 
     def _listed(self, listing: Path, part: str) -> Iterator[Entry]:
         for number, listed in listed_names(listing, self.root):
@@ -127,41 +131,43 @@ class _Reader:
                 *(folder for folder in name.parts if not (folder in ("images", "obj_train_data") or part_in(Path(folder))))
             )
             text = next((text for text in (label_path(name), name.with_suffix(".txt")) if _exists(self.layout.root / text)), None)
-            yield from self._image(name, inner if inner.name else name, part, text)
+            yield from self._image(str(name), str(inner if inner.name else name), part, None if text is None else str(text))
 
-    def _image(self, name: PurePosixPath, inner: PurePosixPath, part: str, text: PurePosixPath | None) -> Iterator[Entry]:
+    def _image(self, name: str, inner: str, part: str, text: str | None) -> Iterator[Entry]:
         """One entry, or none if the image is set aside."""
-        if inner.parts[0] != inner.name and part_in(PurePosixPath(inner.parts[0])) == part:
-            inner = PurePosixPath(*inner.parts[1:])
+        first, slash, rest = inner.partition("/")
+        if slash and part and part_in(PurePosixPath(first)) == part:
+            inner = rest
         own = image_id(inner)
-        if self.ids.get(own, str(name)) != str(name):
+        if self.ids.get(own, name) != name:
             own = f"{part}__{own}" if part else image_id(name)
-        if self.ids.get(own) == str(name):
+        if self.ids.get(own) == name:
             self.twice += 1
             return
-        self.ids.setdefault(own, str(name))
+        self.ids.setdefault(own, name)
         try:
             if text is None:
                 raise DataError(UNLABELLED)
-            image = locate(name, [self.layout.root], self.root)
-            yield self._entry(own, image, part, text)
+            yield self._entry(own, self.locator.find(name), part, text)
         except DataError as error:
-            self.faults.add(name.as_posix(), str(error))
+            self.faults.add(name, str(error))
 
-    def _entry(self, own: str, image: Path, part: str, text: PurePosixPath) -> Entry:
+    def _entry(self, own: str, image: Path, part: str, text: str) -> Entry:
         height, width = image_size(image)
         boxes: list[Box] = []
         labels: list[str] = []
         outlines: list[object | None] = []
         try:
-            lines = bounded_text(self.layout.root / text, self.root).splitlines()
+            lines = text_of(self.locator.find(text)).splitlines()
         except DataError as error:
-            raise DataError(f"its label file {text.name} {error}") from None
+            raise DataError(f"its label file {text}: {error}") from None
+        if len(lines) > MOST_THINGS:
+            raise DataError(f"its label file {text} has {len(lines):,} lines, more than the {MOST_THINGS:,} that are read")
         spoilt = False
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            item = f"{text.as_posix()}, line {number}"
+            item = f"{text}, line {number}"
             try:
                 thing = parse_line(line, width, height, self.layout.keypoint_numbers)
                 label = self._label(thing.number)
@@ -190,6 +196,13 @@ class _Reader:
         return names[number]
 
 
+_OF_TASK: Final = {"detect": "yolo", "segment": "yolo_segments", "obb": "yolo_obb"}
+
+
+def _prefix(place: PurePosixPath) -> str:
+    return "" if str(place) == "." else f"{place}/"
+
+
 def _texts(folder: Path) -> set[str]:
     return {child.name for child in os.scandir(folder) if child.name.endswith(".txt")} if folder.is_dir() else set()
 
@@ -202,8 +215,11 @@ def _exists(path: Path) -> bool:
 
 
 def _kind(path: Path) -> str:
-    """Which of the three formats a dataset is, by its first label files that hold anything."""
+    """Which of the three formats a dataset is: as its data.yaml says, or by its first label file that holds anything."""
     folder = path.parent if path.is_file() else path
+    task = stated_task(path)
+    if task in _OF_TASK:
+        return _OF_TASK[task]
     for file in islice((file for file in folder.rglob("*.txt") if file.name.lower() not in _NO_LABELS), 200):
         try:
             with file.open("rb") as handle:
@@ -251,7 +267,7 @@ SEGMENTS: Final = Format(
     read=partial(read_yolo, format_name="yolo_segments"),
     write=partial(write_yolo, kind="segments"),
     keeps_boxes_exactly=False,
-    drops=(*_DROPS, "when written: boxes that are not their outline's extent; a thing without an outline gets its box as one"),
+    drops=(*_DROPS, "when written: boxes that are not their outline's extent; a thing without an outline gets its box as a closed ring"),
     faults=_FAULTS,
 )
 

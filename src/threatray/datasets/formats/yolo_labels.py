@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -73,6 +74,8 @@ def parse_line(line: str, width: int, height: int, keypoint_numbers: int = 0) ->
     outline = [round(fraction * side, _DECIMALS) for fraction, side in zip(fractions, (width, height) * (len(fractions) // 2), strict=True)]
     across, down = outline[0::2], outline[1::2]
     box = checked_box([float(np.float32(edge)) for edge in (min(across), min(down), max(across), max(down))], width, height)
+    if says_only_a_box(outline):
+        return Thing(number, box, None, 5)
     check_segmentation([outline], height, width)
     return Thing(number, box, outline, columns)
 
@@ -104,6 +107,28 @@ def corners_of(box: Sequence[float]) -> list[float]:
     """The four corners of a box as an outline, clockwise from the upper left."""
     x0, y0, x1, y1 = (float(corner) for corner in box)
     return [x0, y0, x1, y0, x1, y1, x0, y1]
+
+
+def closed_corners_of(box: Sequence[float]) -> list[float]:
+    """A box among outlines: its corners and the first of them again, see ``says_only_a_box``."""
+    corners = corners_of(box)
+    return [*corners, *corners[:2]]
+
+
+def says_only_a_box(outline: Sequence[float]) -> bool:
+    """Whether an outline is an upright rectangle that is closed by its first corner once more.
+
+    Labels of outlines cannot hold plain boxes (Ultralytics would take their four numbers for two corners), so a box is written as
+    such a ring. An outline that happens to be a rectangle has four corners and stays an outline.
+
+    Example:
+        >>> says_only_a_box([1, 2, 5, 2, 5, 9, 1, 9, 1, 2]), says_only_a_box([1, 2, 5, 2, 5, 9, 1, 9])
+        (True, False)
+    """
+    if len(outline) != 10 or outline[:2] != outline[8:]:
+        return False
+    steps = [(outline[i + 2] == outline[i], outline[i + 3] == outline[i + 1]) for i in range(0, 8, 2)]
+    return all(same_x != same_y for same_x, same_y in steps) and all(one != two for one, two in pairwise(steps))
 
 
 def kinds_met(columns: Mapping[int, int]) -> str:

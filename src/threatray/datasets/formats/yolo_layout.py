@@ -14,8 +14,10 @@ from threatray.datasets.formats.sound import bounded_text, class_name
 from threatray.datasets.pixels import IMAGE_SUFFIXES
 from threatray.errors import DataError
 
-LARGEST_YAML: Final = 1_000_000
-"""Bytes of a data.yaml; a thousand classes take 30,000."""
+LARGEST_YAML: Final = 200_000
+"""Bytes of a data.yaml: a thousand classes take 30,000, and the parser a second for 100,000."""
+
+_LARGEST_NAMES: Final = 1_000_000
 
 _PARTS: Final = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _NAME_FILES: Final = (
@@ -134,6 +136,19 @@ def _yaml_files(root: Path) -> list[Path]:
     return named[:1] or sorted(path for pattern in ("*.yaml", "*.yml") for path in islice(root.glob(pattern), 50) if path.is_file())
 
 
+def stated_task(path: Path) -> str:
+    """What a data.yaml says its labels are for (``detect``, ``segment``, ``obb``); empty if it does not."""
+    for file in [path] if path.is_file() else _yaml_files(path):
+        try:
+            with file.open("rb") as handle:
+                found = re.search(rb"(?m)^task\s*:\s*(\w+)\s*$", handle.read(LARGEST_YAML))
+        except OSError:
+            continue
+        if found:
+            return found[1].decode("ascii", "replace")
+    return ""
+
+
 def _names_classes(file: Path) -> bool:
     """Whether a line begins with ``names:``; the file is not parsed."""
     try:
@@ -144,15 +159,18 @@ def _names_classes(file: Path) -> bool:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Parse YAML into texts, lists and mappings of texts; nothing else is ever built.
+    """Parse YAML of up to ``LARGEST_YAML`` characters into texts, lists and mappings of texts; nothing else is ever built.
 
     Scalars stay texts, so that a class called ``no`` or ``1e3`` keeps its name. Anchors and aliases are refused: a few lines
     of them describe a billion items.
 
     Raises:
-        DataError: Not YAML, too deep, or with aliases.
+        DataError: Not YAML, too long or too deep, or with aliases.
     """
     import yaml
+
+    if len(text) > LARGEST_YAML:
+        raise DataError(f"{where}: its YAML is longer than {LARGEST_YAML:,} characters, too long for what it should hold.")
 
     class Loader(yaml.BaseLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:
@@ -272,7 +290,7 @@ def _names_from_files(root: Path, resolved: Path) -> dict[int, str]:
 
 def _names_in(file: Path, resolved: Path) -> dict[int, str]:
     try:
-        lines = bounded_text(file, resolved, most_bytes=LARGEST_YAML).rstrip().splitlines()
+        lines = bounded_text(file, resolved, most_bytes=_LARGEST_NAMES).rstrip().splitlines()
         return {number: class_name(line.strip()) for number, line in enumerate(lines)}
     except DataError as error:
         raise DataError(f"{file}: {error}.") from None
@@ -311,14 +329,14 @@ def _texts_beside_images(root: Path) -> bool:
     for folder in (root, root / "obj_train_data", root / "images"):
         if folder.is_dir():
             stems = {path.stem for path in islice(folder.iterdir(), 2000) if path.suffix == ".txt"}
-            if any(path.stem in stems for path in islice(folder.iterdir(), 2000) if is_picture(path)):
+            if any(path.stem in stems for path in islice(folder.iterdir(), 2000) if is_picture(path.name)):
                 return True
     return False
 
 
-def is_picture(path: PurePath) -> bool:
+def is_picture(name: str) -> bool:
     """Whether a file name is that of a visible image."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
 def _is_file(path: Path) -> bool:

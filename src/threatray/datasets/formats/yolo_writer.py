@@ -12,12 +12,13 @@ from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import safe_id
 from threatray.datasets.formats.outline import outline_of, rotated_rectangle
 from threatray.datasets.formats.sound import copy_picture, file_stem, number_in, numbers_of
-from threatray.datasets.formats.yolo_labels import box_line, corners_of, outline_line
+from threatray.datasets.formats.yolo_labels import box_line, closed_corners_of, corners_of, outline_line
 from threatray.errors import DataError
 
 Kind = Literal["boxes", "segments", "obb"]
 
 DATA_NAME: Final = "data.yaml"
+_TASKS: Final[Mapping[Kind, str]] = {"boxes": "detect", "segments": "segment", "obb": "obb"}
 _NO_PART: Final = "unassigned"
 _STANDARD: Final = ("train", "val", "test")
 
@@ -32,7 +33,7 @@ def write_yolo(folder: Path, classes: Sequence[str], entries: Iterable[Entry], *
         folder: Empty; gets ``data.yaml``, ``images/`` and ``labels/``.
         classes: Names; their order gives the numbers, from 0.
         entries: What to write.
-        kind: What the lines are: boxes, outlines (a thing without one gets its box as one), or rotated boxes.
+        kind: What the lines are: boxes, outlines (a thing without one gets its box as a closed ring), or rotated boxes.
 
     Returns:
         The images that YOLO cannot hold.
@@ -61,7 +62,7 @@ def write_yolo(folder: Path, classes: Sequence[str], entries: Iterable[Entry], *
             refused.append(SetAside(entry.id, str(error)))
             continue
         write_text(folder / "labels" / place / f"{stem}.txt", "".join(line + "\n" for line in lines))
-    _write_data(folder / DATA_NAME, classes, folders)
+    _write_data(folder / DATA_NAME, classes, folders, kind)
     return tuple(refused)
 
 
@@ -74,7 +75,7 @@ def _lines(entry: Entry, numbers: Sequence[int], kind: Kind) -> list[str]:
             continue
         outline = None if segmentation is None else outline_of(segmentation, entry.height, entry.width)
         if outline is None:
-            outline = corners_of(box)
+            outline = corners_of(box) if kind == "obb" else closed_corners_of(box)
         elif kind == "obb":
             outline = _within(rotated_rectangle(outline), entry)
         lines.append(outline_line(number, outline, entry.width, entry.height))
@@ -95,7 +96,7 @@ def _folder_name(part: str, taken: Mapping[str, str]) -> str:
     return name
 
 
-def _write_data(path: Path, classes: Sequence[str], folders: Mapping[str, str]) -> None:
+def _write_data(path: Path, classes: Sequence[str], folders: Mapping[str, str], kind: Kind) -> None:
     import yaml
 
     first = folders.get("train") or next(iter(folders.values()), _NO_PART)
@@ -104,5 +105,6 @@ def _write_data(path: Path, classes: Sequence[str], folders: Mapping[str, str]) 
         document["test"] = f"images/{folders['test']}"
     if set(folders) - set(_STANDARD) or not {"train", "val"} <= set(folders):
         document["parts"] = [{"name": part, "images": f"images/{place}"} for part, place in folders.items()]
+    document["task"] = _TASKS[kind]
     document["names"] = dict(enumerate(classes))
     write_text(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000))

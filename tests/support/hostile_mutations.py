@@ -37,6 +37,9 @@ MOST_GROWTH = 600_000_000
 LARGEST = 200_000
 """Bytes that a changed file may have: the engine itself must not be what takes time and memory."""
 
+MOST_MASK_PIXELS = 50_000_000
+"""Masks are decoded into a stack of things x height x width, which is for its caller to afford."""
+
 TOKENS = (
     "",
     "0",
@@ -458,8 +461,7 @@ def examine(format_name: str | None, root: Path, *, strict: bool = False) -> str
             else:
                 mini.detect(format_name, root)
                 dataset = mini.read(format_name, root, strict=strict)
-        except ThreatrayError as error:
-            str(error).encode()
+        except ThreatrayError:
             return "refused"
         sound(dataset, root)
     return "read"
@@ -484,7 +486,7 @@ def sound(dataset: Dataset, root: Path) -> None:
             assert path.resolve().is_relative_to(inside) or path.resolve().is_relative_to(cache), path
     for entry in dataset.entries[:3]:
         try:
-            if entry.width * entry.height < 4_000_000:
+            if entry.width * entry.height * max(1, len(entry.things)) < MOST_MASK_PIXELS:
                 entry.annotations()
                 dataset.load_colour(entry)
         except ThreatrayError:

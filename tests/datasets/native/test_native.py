@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from native_miniatures import MINIATURES, OTHER_LAYOUTS, picture, text
+from native_miniatures import MINIATURES, OTHER_LAYOUTS, text
 
+from threatray.datasets.convert import convert
 from threatray.datasets.dataset import Dataset, Entry
+from threatray.datasets.formats import read_dataset
 from threatray.datasets.formats.format import Holds, ReadOptions, held_by
 from threatray.datasets.formats.native import listed_ids, mentions, own_id
 from threatray.datasets.formats.published import PUBLISHED_FORMATS
+from threatray.datasets.masks import decode_mask
 from threatray.errors import DataError
 
 FORMATS = {each.name: each for each in PUBLISHED_FORMATS}
@@ -60,7 +63,7 @@ def test_entries_come_one_at_a_time(name: str, build: Callable[[str], Path], mon
         looked.append(path)
         return 37, 31
 
-    for module in ("txt_boxes", "eds", "sixray", "coco_parts", "ldxray", "pixray", "gdxray", "dvxray", "compass_xp"):
+    for module in ("txt_boxes", "eds", "sixray", "coco_parts", "ldxray", "pixray", "gdxray", "dvxray", "stcray", "compass_xp"):
         monkeypatch.setattr(f"threatray.datasets.formats.{module}.image_size", size)
     stream = FORMATS[name.split(":")[0]].read(root, ReadOptions())
     assert looked == []
@@ -110,23 +113,56 @@ def test_files_that_are_links_out_of_the_dataset_are_not_read(
         read(name, root)
 
 
-def test_a_listed_negative_is_set_aside_and_counted(build: Callable[[str], Path], read: Callable[..., Dataset]) -> None:
+@pytest.mark.parametrize("whole_folder", [False, True])
+@pytest.mark.parametrize(("name", "suffix"), [("opixray", ".txt"), ("dvxray", ".json"), ("pixray", ".json"), ("stcray", ".json")])
+def test_annotations_that_are_links_out_of_the_dataset_are_not_read(
+    name: str, suffix: str, whole_folder: bool, build: Callable[[str], Path], read: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    root = build(name)
+    found = sorted(path for path in root.rglob(f"*{suffix}") if path.is_file())
+    moved = sorted({path.parent for path in found}) if whole_folder else found
+    for number, path in enumerate(moved):
+        outside = tmp_path / "outside" / f"{number}{path.suffix}"
+        outside.parent.mkdir(exist_ok=True)
+        path.rename(outside)
+        path.symlink_to(outside)
+    try:
+        dataset = read(name, root)
+    except DataError as error:
+        assert "link that leads out of the dataset" in str(error)
+    else:
+        assert all(entry.is_benign for entry in dataset.entries)  # only STCray's harmless folder needs no annotation
+
+
+def test_a_list_of_mislabelled_negatives_is_asked_for_unless_it_is_given(
+    build: Callable[[str], Path], read: Callable[..., Dataset]
+) -> None:
     root = build("sixray")
+    asked = "give the list of their ids to leave them out."
+    assert any(asked in note for note in read("sixray", root).notes)
+    assert not any(asked in note for note in read("sixray", root, mislabelled=frozenset({"N0000001"})).notes)
+
+
+def test_mislabelled_negatives_are_set_aside(build: Callable[[str], Path]) -> None:
     listed = frozenset({"N0000001", "P00001", "N0000099"})  # a benign one, one that nobody takes for benign, one that is not here
-    dataset = read("sixray", root, mislabelled=listed)
-    reasons = {one.item: one.reason for one in dataset.set_aside}
-    assert reasons["JPEGImage/N0000001.jpg"] == "is on the list of mislabelled negatives"
+    dataset = read_dataset(build("sixray"), mislabelled=listed)
     assert [entry.id for entry in dataset.entries] == ["N0000002", "N0000004", "P00001", "P00002", "P00003"]
-    assert "1 of the 3 ids on the list of mislabelled negatives were met and left out." in dataset.notes
-    assert not any("are known); give the list" in note for note in dataset.notes)
+    assert "N0000001" in [one.item for one in dataset.set_aside]
 
 
-def test_strict_reading_goes_on_past_what_the_user_listed(tmp_path: Path, read: Callable[..., Dataset]) -> None:
-    for name in ("N0000001", "N0000002"):
-        picture(tmp_path / f"JPEGImage/{name}.jpg", 1)
-    text(tmp_path / "ImageSet/10/train.csv", "name,Gun\nN0000001,-1\n")
-    dataset = read("sixray", tmp_path, strict=True, mislabelled=frozenset({"N0000001"}))
-    assert [entry.id for entry in dataset.entries] == ["N0000002"]
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_a_published_dataset_written_as_coco_reads_back_the_same(name: str, build: Callable[[str], Path], tmp_path: Path) -> None:
+    dataset = read_dataset(build(name))
+    convert(dataset, tmp_path / "written", "coco")
+    back = read_dataset(tmp_path / "written")
+    assert back.format_name == "coco"
+    assert [_whole(entry) for entry in back.entries] == [_whole(entry) for entry in dataset.entries]
+
+
+def _whole(entry: Entry) -> list[Any]:
+    masks = [None if one is None else decode_mask(one, entry.height, entry.width).tolist() for one in entry.segmentations]
+    said = [entry.id, entry.labels, entry.boxes.tolist(), entry.image_labels, entry.part, entry.difficulty, entry.view, entry.group]
+    return [*said, masks, entry.provenance, entry.has_dual_energy, entry.white_level if entry.has_dual_energy else None]
 
 
 def test_names_that_differ_only_in_what_a_file_system_refuses_get_different_ids() -> None:

@@ -16,7 +16,6 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +28,6 @@ from threatray.datasets.formats.native import (
     Reading,
     Things,
     any_name,
-    image_called,
     listed_ids,
     names_in,
     own_id,
@@ -93,7 +91,7 @@ def read_eds(root: Path, options: ReadOptions = ReadOptions()) -> DatasetStream:
 
     def notes() -> Iterator[str]:
         for folder in domains:
-            lost = unannotated(folder / "images", partial(_xml_of, folder))
+            lost = unannotated(folder / "images", folder / "labels", ".xml")
             if lost:
                 yield f"{lost} image(s) in {folder.name}/images/ have no annotation and were not read."
             absent = len(listed[folder] - {name.removesuffix(".xml") for name in names_in(folder / "labels", ".xml")})
@@ -103,14 +101,10 @@ def read_eds(root: Path, options: ReadOptions = ReadOptions()) -> DatasetStream:
     return reading.stream(jobs(), lambda: tuple(notes()))
 
 
-def _xml_of(folder: Path, stem: str) -> Path:
-    return folder / "labels" / f"{stem}.xml"
-
-
 def _entry(folder: Path, name: str, reading: Reading) -> Entry:
     tree = parse_annotation(folder / "labels" / name, reading.root)
     stem = name.removesuffix(".xml")
-    image = image_called(stem, [folder / "images"], reading.root)
+    image = reading.image_called(stem, folder / "images")
     height, width = image_size(image)
     things = Things(reading, width, height)
     add_objects(tree, things, f"{folder.name}/labels/{name}")

@@ -23,11 +23,11 @@ from threatray.errors import DataError, ThreatrayError
 EACH = pytest.mark.parametrize("one", mini.MINIATURES, ids=lambda one: one.name)
 WRITERS = [*yolo.FORMATS, cyclegan.FORMAT, hugging_face.FORMAT, hugging_face_parquet.FORMAT, webdataset.FORMAT]
 TEXTS = (".json", ".jsonl", ".xml", ".txt", ".csv", ".yaml", ".md", ".names", ".data")
-PICTURES = (".png", ".jpg")
+PICTURES = (".png", ".jpg", ".tif", ".tiff")
 
 
 def files_of(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if path.is_file() and path.suffix in suffixes)
+    return sorted(path for path in root.rglob("*") if path.is_file() and path.suffix.lower() in suffixes)
 
 
 @EACH

@@ -13,7 +13,7 @@ import hostile_miniatures as mini
 import hostile_mutations as mutations
 import pytest
 
-QUICK_CASES = 400
+QUICK_CASES = 250
 FUZZ_SECONDS = "THREATRAY_FUZZ_SECONDS"
 FUZZ_FIRST_SEED = "THREATRAY_FUZZ_FIRST_SEED"
 _CHUNK = 200

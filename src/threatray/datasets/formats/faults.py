@@ -130,11 +130,11 @@ def checked_box(corners: Sequence[object], width: int, height: int) -> CheckedBo
     x0, y0, x1, y1 = numbers
     if not (x1 > x0 and y1 > y0):
         raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) has no area")
+    if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+        raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) lies outside the {width}x{height} image")
     box = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
     if not (np.float32(box[2]) > np.float32(box[0]) and np.float32(box[3]) > np.float32(box[1])):
-        outside = x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0
-        why = f"lies outside the {width}x{height} image" if outside else "has no area"  # as float32, which boxes are
-        raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) {why}")
+        raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) has no area")
     return CheckedBox(box, max(-x0, -y0, x1 - width, y1 - height, 0.0))
 
 

@@ -116,9 +116,11 @@ def _one_series(folder: Path, reading: Reading, said: Counter[str]) -> Iterator[
     rows: dict[int, list[Row]] = {}
     if (folder / GROUND_TRUTH).is_file():
         try:
-            rows = _rows(folder, reading, said)
+            text = text_of(folder / GROUND_TRUTH, reading.root)
         except DataError as error:
             reading.set_aside(f"{folder.name}/{GROUND_TRUTH}", str(error))
+            text = ""
+        rows = _rows(folder, text, reading, said)
     present = set()
     for name in names_in(folder, ".png"):
         number = _number_in(name, folder.name)
@@ -144,10 +146,10 @@ def _number_in(name: str, series: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _rows(folder: Path, reading: Reading, said: Counter[str]) -> dict[int, list[Row]]:
+def _rows(folder: Path, table: str, reading: Reading, said: Counter[str]) -> dict[int, list[Row]]:
     """Image number -> its rows."""
     rows: dict[int, list[Row]] = {}
-    for line, text in enumerate(text_of(folder / GROUND_TRUTH, reading.root).split("\n"), 1):
+    for line, text in enumerate(table.split("\n"), 1):
         fields = text.replace(",", " ").split()
         if not fields:
             continue

@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -254,18 +255,24 @@ def names_in(folder: Path, suffix: str) -> list[str]:
         raise DataError(f"{folder}: no permission to read it.") from None
 
 
-def any_name(folder: Path, suffix: str, most: int = 200) -> str | None:
-    """Some file's name that ends so, among the first few the disk returns: for recognising a layout without listing it."""
+def some_names(folder: Path, suffix: str, most: int) -> list[str]:
+    """Some files' names that end so, among the first few hundred the disk returns: for recognising a layout without listing it."""
+    names: list[str] = []
     try:
         with os.scandir(folder) as found:
-            for place, one in enumerate(found):
+            for one in islice(found, 200 + most):
                 if one.name.endswith(suffix) and not one.name.startswith("."):
-                    return one.name
-                if place >= most:
-                    break
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+                    names.append(one.name)
+                    if len(names) >= most:
+                        break
+    except OSError:
         pass
-    return None
+    return names
+
+
+def any_name(folder: Path, suffix: str) -> str | None:
+    """Some file's name that ends so, see ``some_names``."""
+    return next(iter(some_names(folder, suffix, 1)), None)
 
 
 def unannotated(images: Path, annotation_of: Callable[[str], Path]) -> int:

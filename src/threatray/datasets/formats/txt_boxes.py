@@ -17,12 +17,12 @@ from threatray.datasets.formats.native import (
     Published,
     Reading,
     Things,
-    any_name,
     image_called,
     listed_ids,
     names_in,
     number_in,
     own_id,
+    some_names,
     text_of,
     unannotated,
     without_suffix,
@@ -51,17 +51,18 @@ class TxtPart:
     levels: Mapping[str, Path] = field(default_factory=dict)
 
 
-def class_in(folder: Path) -> str | None:
-    """The class that some annotation in a folder names first: tells the datasets of one layout apart."""
-    name = any_name(folder, ".txt")
-    if name is None:
-        return None
-    try:
-        with (folder / name).open(encoding="utf-8-sig") as handle:
-            fields = handle.readline(4096).split()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return fields[1] if len(fields) == _FIELDS and not fields[1].replace(".", "").isdigit() else None
+def classes_in(folder: Path, most: int = 5) -> set[str]:
+    """The classes that a few annotations of a folder name first: tells the datasets of one layout apart."""
+    found = set()
+    for name in some_names(folder, ".txt", most):
+        try:
+            with (folder / name).open(encoding="utf-8-sig") as handle:
+                fields = handle.readline(4096).split()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if len(fields) == _FIELDS:
+            found.add(fields[1])
+    return found
 
 
 def read_txt(
@@ -203,7 +204,7 @@ def beihang_parts(root: Path) -> list[TxtPart]:
 def is_beihang(root: Path, classes: Sequence[str], list_kind: str) -> bool:
     """Whether a folder has the parts of OPIXray or HiXray, and the classes (or, without any, the lists) of this one."""
     parts = beihang_parts(root)
-    named = [name for part in parts if (name := class_in(part.annotations)) is not None]
+    named = {name for part in parts for name in classes_in(part.annotations)}
     if named:
-        return named[0] in classes
+        return not named.isdisjoint(classes)
     return any(path.name.endswith(f"_{list_kind}.txt") for part in parts for path in part.lists)

@@ -19,7 +19,7 @@ from typing import Final
 from threatray.core import Provenance
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.native import Published, unknown_layout
-from threatray.datasets.formats.txt_boxes import TxtPart, class_in, read_txt
+from threatray.datasets.formats.txt_boxes import TxtPart, classes_in, read_txt
 
 PUBLISHED: Final = Published(
     "xray_fsod",
@@ -58,8 +58,7 @@ def _parts(root: Path) -> list[TxtPart]:
 
 def is_xray_fsod(root: Path) -> bool:
     """Whether a folder is laid out as X-ray FSOD."""
-    named = [name for part in _parts(root) if (name := class_in(part.annotations)) is not None]
-    return bool(named) and named[0] in PUBLISHED.classes
+    return any(not classes_in(part.annotations).isdisjoint(PUBLISHED.classes) for part in _parts(root))
 
 
 def read_xray_fsod(root: Path, options: ReadOptions = ReadOptions()) -> DatasetStream:  # noqa: B008 (frozen)

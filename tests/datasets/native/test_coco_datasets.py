@@ -50,11 +50,12 @@ def test_pidray_sets_its_faults_aside_by_name(build: Callable[[str], Path], read
 
 def test_pidray_of_another_order_of_classes_keeps_each_name(tmp_path: Path, read: Callable[..., Dataset]) -> None:
     picture(tmp_path / "train/a.png", 1)
-    turned = PIDRAY[::-1]
-    thing = {"id": 1, "image_id": "x", "category_id": 1 + turned.index("Gun"), "bbox": [1, 2, 3, 4]}
-    coco(tmp_path / "annotations/xray_train.json", turned, [{"id": "x", "file_name": "a.png"}], [thing])
+    turned = [{"id": 40 - number, "name": name} for number, name in enumerate(PIDRAY)]
+    thing = {"id": 1, "image_id": "x", "category_id": 40 - PIDRAY.index("Gun"), "bbox": [1, 2, 3, 4]}
+    document = {"images": [{"id": "x", "file_name": "a.png"}], "annotations": [thing], "categories": turned[::-1]}
+    text(tmp_path / "annotations/xray_train.json", json.dumps(document))
     dataset = read("pidray", tmp_path)
-    assert (dataset.entries[0].labels, dataset.classes) == (("Gun",), tuple(turned))
+    assert (dataset.entries[0].labels, dataset.classes) == (("Gun",), tuple(PIDRAY[::-1]))
 
 
 def test_a_version_is_named_when_its_numbers_agree(
@@ -95,7 +96,7 @@ def test_a_broken_part_is_set_aside_and_the_others_are_read(build: Callable[[str
     ("images", "reason"),
     [
         ([{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "the image id 1 is used more than once"),
-        ([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"}], "its file is listed more than once"),
+        ([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"}], "another image is called 'train__a' already"),
         ([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.jpg"}], "another image is called 'train__a' already"),
         ([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "../../etc/passwd"}], "leads out of the dataset with '..'"),
         ([{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "/etc/passwd"}], "is absolute"),
@@ -111,6 +112,17 @@ def test_images_that_cannot_be_told_apart_or_found_are_set_aside(
         picture(tmp_path / "train" / name, 1)
     coco(tmp_path / "annotations/xray_train.json", PIDRAY, [*images, {"id": 3, "file_name": "c.png"}], [])
     assert any(reason in one.reason for one in read("pidray", tmp_path).set_aside)
+
+
+def test_a_large_file_joined_on_disk_reads_the_same(
+    build: Callable[[str], Path], read: Callable[..., Dataset], shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = build("pidray")
+    whole = read("pidray", root)
+    monkeypatch.setattr("threatray.datasets.formats.coco_store.SPILL_BYTES", 0)
+    joined = read("pidray", root)
+    assert [shown(entry) for entry in joined.entries] == [shown(entry) for entry in whole.entries]
+    assert (joined.set_aside, joined.notes) == (whole.set_aside, whole.notes)
 
 
 def test_clcxray_repairs_the_one_image_without_a_name(build: Callable[[str], Path], read: Callable[..., Dataset], shown: Shown) -> None:

@@ -37,7 +37,7 @@ def _try(sound: Path, scratch: Path, name: str, seed: int) -> None:
         boxes = entry.boxes
         assert (boxes[:, :2] >= 0).all() and (boxes[:, 2] <= entry.width).all() and (boxes[:, 3] <= entry.height).all(), (name, seed, done)
         assert all(path.resolve().is_relative_to(root.resolve()) for path in entry.paths), (name, seed, done)
-    assert "".join((*dataset.notes, *(one.item + one.reason for one in dataset.set_aside))).encode("utf-8")
+    "".join((*dataset.notes, *(one.item + one.reason for one in dataset.set_aside))).encode()  # every message can be written
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))

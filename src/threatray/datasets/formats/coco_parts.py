@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from threatray.core.files import read_json
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import locate, number_of, relative_name
+from threatray.datasets.formats import coco_store
+from threatray.datasets.formats.coco_store import CocoStore, Placed, key_of, open_coco
+from threatray.datasets.formats.faults import checked_name, number_of
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
 from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id
 from threatray.datasets.pixels import image_size
@@ -48,35 +49,24 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class CocoLists:
-    """The three lists of a COCO file, joined."""
+class _Lists:
+    """A COCO file's lists, and its classes by id."""
 
-    file: Path
+    store: CocoStore
     classes: Mapping[int, str]
-    images: list[Any]
-    annotations: Mapping[object, list[tuple[str, Any]]]
 
     @classmethod
-    def read(cls, file: Path) -> CocoLists:
-        """Read a file whole.
+    def read(cls, file: Path) -> _Lists:
+        """Read a file; a large one is joined on disk.
 
         Raises:
             DataError: Not JSON, not COCO, or categories without ids and names.
         """
-        document = read_json(file)
-        lists = [document.get(key) if isinstance(document, Mapping) else None for key in ("images", "annotations", "categories")]
-        if not all(isinstance(one, list) for one in lists):
-            raise DataError(f"{file}: expected a COCO file with lists 'images', 'annotations' and 'categories'.")
-        images, annotations, categories = lists
-        joined: dict[object, list[tuple[str, Any]]] = {}
-        for place, annotation in enumerate(annotations or (), 1):
-            owner = annotation.get("image_id") if isinstance(annotation, Mapping) else None
-            key = owner if type(owner) in (int, str) else None
-            joined.setdefault(key, []).append((f"{file.name}, annotation number {place}", annotation))
-        return cls(file, _classes(file, categories or []), images or [], joined)
+        store = open_coco(file, spill=file.stat().st_size > coco_store.SPILL_BYTES)
+        return cls(store, _classes(file, store.categories))
 
 
-def _classes(file: Path, categories: list[Any]) -> dict[int, str]:
+def _classes(file: Path, categories: Sequence[Any]) -> dict[int, str]:
     classes: dict[int, str] = {}
     for category in categories:
         number, name = (category.get("id"), category.get("name")) if isinstance(category, Mapping) else (None, None)
@@ -97,7 +87,7 @@ def read_coco_parts(
     named: Named = lambda record: record.get("file_name"),
     notes: Callable[[Reading], Sequence[str]] = lambda reading: (),
 ) -> DatasetStream:
-    """Read a dataset whose parts are COCO files; one file is in memory at a time.
+    """Read a dataset whose parts are COCO files; one file is in memory at a time, and a large one is joined on disk.
 
     Classes are found by the name that the file gives to an id, never by place: papers list them in another order.
 
@@ -115,10 +105,10 @@ def read_coco_parts(
     """
     reading = Reading(published, root, options)
     counted: Counter[str] = Counter()
-    ahead: list[CocoLists | DataError] = [_read(parts[0])]  # it says which classes there are
+    ahead: list[_Lists | DataError] = [_read(parts[0])]  # it says which classes there are
     if len(parts) == 1 and isinstance(ahead[0], DataError):
         raise ahead[0]
-    classes = tuple(dict.fromkeys(ahead[0].classes.values())) if isinstance(ahead[0], CocoLists) else published.classes
+    classes = tuple(dict.fromkeys(ahead[0].classes.values())) if isinstance(ahead[0], _Lists) else published.classes
 
     def jobs() -> Iterator[Job]:
         for part in parts:
@@ -126,7 +116,7 @@ def read_coco_parts(
             if isinstance(lists, DataError):
                 reading.set_aside(part.file.name, f"the whole part {part.name}: {lists}")
                 continue
-            for listed in _listed(lists, reading):
+            for listed in _listed(lists, part.file, reading):
                 if jobs_of is None:
                     yield listed.item, _one_job(listed, part, reading, counted, named)
                 else:
@@ -140,9 +130,9 @@ def read_coco_parts(
     return reading.stream(jobs(), all_notes, classes)
 
 
-def _read(part: CocoPart) -> CocoLists | DataError:
+def _read(part: CocoPart) -> _Lists | DataError:
     try:
-        return CocoLists.read(part.file)
+        return _Lists.read(part.file)
     except DataError as error:
         return error
 
@@ -151,34 +141,26 @@ def _one_job(listed: Listed, part: CocoPart, reading: Reading, counted: Counter[
     return lambda: entry_of(listed, part, reading, counted, named)
 
 
-def _listed(lists: CocoLists, reading: Reading) -> Iterator[Listed]:
+def _listed(lists: _Lists, file: Path, reading: Reading) -> Iterator[Listed]:
     """The images that can be told apart; the others, and annotations of no image, are set aside."""
-    ids = Counter(_key(record) for record in lists.images)
-    names: set[str] = set()
-    for place, record in enumerate(lists.images, 1):
-        item = f"{lists.file.name}, image number {place}"
-        name = record.get("file_name") if isinstance(record, Mapping) else None
-        key = _key(record)
-        if isinstance(name, str) and name.strip():
-            item = f"{lists.file.name}, {name[:200]}"
+    for image in lists.store.images():
+        name = image.value.get("file_name") if isinstance(image.value, Mapping) else None
+        shown = name[:200] if isinstance(name, str) and name.strip() else f"image number {image.place + 1}"
+        item, key = f"{file.name}, {shown}", key_of(image.value)
         if key is None:
             reading.set_aside(item, "is no COCO image: it needs an 'id' (whole number or text) and a 'file_name'")
-        elif ids[key] > 1:
+        elif image.repeated:
             reading.set_aside(item, f"the image id {key!r} is used more than once, so its annotations cannot be told apart")
-        elif isinstance(name, str) and name in names:
-            reading.set_aside(item, "its file is listed more than once")
         else:
-            names.add(name if isinstance(name, str) else "")
-            yield Listed(item, record, lists.annotations.get(key, ()), lists.classes)
-    for owner, orphans in lists.annotations.items():
-        if owner is None or owner not in ids:
-            for item, _ in orphans:
-                reading.set_aside(item, f"belongs to image {str(owner)[:50]!r}, which the file does not list")
+            annotations = [(_called(file, one), one.value) for one in lists.store.annotations(key)]
+            yield Listed(item, image.value, annotations, lists.classes)
+    for orphan in lists.store.orphans():
+        owner = orphan.value.get("image_id") if isinstance(orphan.value, Mapping) else None
+        reading.set_aside(_called(file, orphan), f"belongs to image {str(owner)[:50]!r}, which the file does not list")
 
 
-def _key(record: Any) -> int | str | None:
-    number = record.get("id") if isinstance(record, Mapping) else None
-    return number if type(number) in (int, str) else None
+def _called(file: Path, annotation: Placed) -> str:
+    return f"{file.name}, annotation number {annotation.place + 1}"
 
 
 def entry_of(
@@ -193,8 +175,8 @@ def entry_of(
     Raises:
         DataError: Its image is missing or of another size, or every box of it is broken.
     """
-    name = relative_name(named(listed.record))
-    image = locate(name, part.folders, reading.root)
+    name = checked_name(named(listed.record))
+    image = reading.find(name, part.folders)
     width, height = _size(listed.record, image, check=reading.options.headers)
     things = Things(reading, width, height)
     for item, annotation in listed.annotations:
@@ -207,7 +189,7 @@ def entry_of(
             reading.set_aside(f"{item} of {name}", f"category {str(category)[:50]!r} is not among the file's categories")
             continue
         things.add(f"{item} of {name}", listed.classes[category], _corners(annotation.get("bbox")), annotation.get("segmentation") or None)
-    own = reading.claim(own_id(part.difficulty or part.name, *name.parent.parts, name.stem))
+    own = reading.claim(own_id(part.difficulty or part.name, *_stem(name)))
     return Entry(
         id=own,
         image_path=image,
@@ -220,6 +202,12 @@ def entry_of(
         part=part.name,
         difficulty=part.difficulty,
     )
+
+
+def _stem(name: str) -> tuple[str, ...]:
+    """A checked name's folders, and itself without extension."""
+    path = PurePosixPath(name)
+    return (*path.parent.parts, path.stem)
 
 
 def _size(record: Mapping[str, Any], image: Path, *, check: bool) -> tuple[int, int]:

@@ -23,9 +23,9 @@ from typing import Final
 
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import relative_name
+from threatray.datasets.formats.faults import checked_name
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, image_called, own_id, text_of, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, own_id, text_of, unknown_layout
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 
@@ -108,7 +108,7 @@ def _entry(base: Path, row: Mapping[str, object], reading: Reading, said: Counte
     name, label, instance = (_text(row, column) for column in _COLUMNS)
     if not name or not label:
         raise DataError("has no basename or no class")
-    if len(relative_name(name).parts) != 1 or name != str(relative_name(name)):
+    if "/" in checked_name(name) or name != checked_name(name):
         raise DataError(f"its basename {name[:80]!r} is no plain file name")
     own = reading.claim(own_id(name))
     names = dict.fromkeys((name, name.zfill(4)))  # a table saved by a spreadsheet has lost leading zeros
@@ -163,7 +163,7 @@ def _first(base: Path, folders: Sequence[str], names: Mapping[str, None], readin
         for name in names:
             for suffix in _SUFFIXES:
                 if (base / folder / f"{name}{suffix}").is_file():
-                    return image_called(name, [base / folder], reading.root, (suffix,))
+                    return reading.image_called(name, base / folder, (suffix,))
     return None
 
 

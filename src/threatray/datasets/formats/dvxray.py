@@ -26,7 +26,7 @@ from threatray.core import Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import number_of
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, image_called, json_of, names_in, own_id, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, Things, json_of, names_in, own_id, unknown_layout
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 
@@ -143,7 +143,7 @@ def _objects(document: Any) -> list[Any]:
 
 def _view(folder: Path, bag: str, ending: str, objects: list[Any], reading: Reading, said: Counter[str]) -> Entry:
     view, key = VIEWS[ending]
-    image = image_called(f"{bag}_{ending}", [folder], reading.root, (".png", ".jpg"))
+    image = reading.image_called(f"{bag}_{ending}", folder, (".png", ".jpg"))
     height, width = image_size(image)
     things = Things(reading, width, height)
     unboxed: list[str] = []

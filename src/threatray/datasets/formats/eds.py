@@ -29,7 +29,6 @@ from threatray.datasets.formats.native import (
     Reading,
     Things,
     any_name,
-    image_called,
     listed_ids,
     names_in,
     own_id,
@@ -110,7 +109,7 @@ def _xml_of(folder: Path, stem: str) -> Path:
 def _entry(folder: Path, name: str, reading: Reading) -> Entry:
     tree = parse_annotation(folder / "labels" / name, reading.root)
     stem = name.removesuffix(".xml")
-    image = image_called(stem, [folder / "images"], reading.root)
+    image = reading.image_called(stem, folder / "images")
     height, width = image_size(image)
     things = Things(reading, width, height)
     add_objects(tree, things, f"{folder.name}/labels/{name}")

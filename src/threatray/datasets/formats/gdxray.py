@@ -32,7 +32,7 @@ from typing import Final
 from threatray.core import Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, image_called, names_in, own_id, text_of, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, Things, names_in, own_id, text_of, unknown_layout
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 
@@ -173,7 +173,7 @@ def _rows(folder: Path, table: str, reading: Reading, said: Counter[str]) -> dic
 
 
 def _entry(folder: Path, stem: str, rows: Sequence[Row], alone: str | None, reading: Reading, said: Counter[str]) -> Entry:
-    image = image_called(stem, [folder], reading.root, (".png",))
+    image = reading.image_called(stem, folder, (".png",))
     height, width = image_size(image)
     things = Things(reading, width, height)
     label = alone or "object"

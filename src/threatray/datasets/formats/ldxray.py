@@ -25,7 +25,7 @@ from typing import Final
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.coco_parts import CocoPart, Listed, entry_of, read_coco_parts
-from threatray.datasets.formats.faults import locate, relative_name
+from threatray.datasets.formats.faults import checked_name
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.native import Job, Published, Reading, unknown_layout
 from threatray.datasets.pixels import image_size
@@ -73,7 +73,7 @@ def _pair(listed: Listed, part: CocoPart, reading: Reading) -> Iterator[Job]:
         if not main:
             raise DataError("its main view is set aside, so what is in the bag is not known")
         entry = main[0]
-        image = locate(relative_name(listed.record.get("file_name")), [part.folders[0].with_name(f"{part.name}_B")], reading.root)
+        image = reading.find(checked_name(listed.record.get("file_name")), (part.folders[0].with_name(f"{part.name}_B"),))
         height, width = image_size(image) if reading.options.headers else (entry.height, entry.width)
         return replace(
             entry,

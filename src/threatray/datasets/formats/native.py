@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, locate, safe_id
+from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
 from threatray.datasets.masks import check_segmentation
 from threatray.datasets.pixels import IMAGE_SUFFIXES
@@ -72,8 +72,8 @@ class Reading:
         self.faults = Faults(root, strict=options.strict)
         self.counts: Counter[str] = Counter()
         self.unknown_classes: Counter[str] = Counter()
-        self._mislabelled = 0
         self._claimed: set[str] = set()
+        self._locators: dict[tuple[Path, ...], Locator] = {}
 
     def claim(self, own: str) -> str:
         """The id, which no other image may have; for readers whose files do not make ids unique by themselves.
@@ -86,10 +86,32 @@ class Reading:
         self._claimed.add(own)
         return own
 
+    def find(self, name: str, folders: tuple[Path, ...]) -> Path:
+        """The image of this checked name in the first of the folders that holds it.
+
+        Raises:
+            DataError: In none of them, or a link leads out of the dataset.
+        """
+        locator = self._locators.get(folders)
+        if locator is None:
+            locator = self._locators[folders] = Locator(folders, self.root)
+        return locator.find(name)
+
+    def image_called(self, stem: str, folder: Path, suffixes: Sequence[str] = PUBLISHED_SUFFIXES) -> Path:
+        """The image of this name, whatever its extension.
+
+        Raises:
+            DataError: There is none, or a link leads out of the dataset.
+        """
+        for suffix in suffixes:
+            if os.path.lexists(f"{folder}/{stem}{suffix}"):
+                return self.find(f"{stem}{suffix}", (folder,))
+        raise DataError(f"its image {stem[:200]}{suffixes[0]} (or another type) is missing (looked in {folder.name}/)")
+
     def set_aside(self, item: str, reason: str) -> None:
         """Leave something out; with ``strict`` this ends the reading."""
         try:
-            self.faults.add(_printable(item), _printable(reason))
+            self.faults.add(item, reason)
         except DataError as error:
             raise _ToldError(str(error)) from None
 
@@ -112,7 +134,7 @@ class Reading:
         """
 
         def all_notes() -> Sequence[str]:
-            return (*self._count_notes(), *self._class_notes(), *self._mislabelled_notes(), *notes())
+            return (*self._count_notes(), *self._class_notes(), *notes())
 
         named = self.published.classes if classes is None else classes
         return DatasetStream(self.given, self.published.name, named, self._entries(jobs), self.faults, all_notes)
@@ -129,11 +151,6 @@ class Reading:
                 continue
             except OSError as error:
                 self.set_aside(item, f"cannot be read ({error.strerror or error})")
-                continue
-            if entry.is_benign and entry.id in self.options.mislabelled:
-                self._mislabelled += 1
-                if not self.options.strict:  # the user said so: no fault to stop at
-                    self.set_aside(item, "is on the list of mislabelled negatives")
                 continue
             sound += 1
             self.counts[entry.part] += 1
@@ -162,11 +179,6 @@ class Reading:
             named = ", ".join(f"{name[:40]!r} ({count})" for name, count in sorted(self.unknown_classes.items())[:8])
             yield f"Classes that {self.published.title} does not publish were kept as they stand: {named}."
 
-    def _mislabelled_notes(self) -> Iterator[str]:
-        if self.options.mislabelled:
-            listed = len(self.options.mislabelled)
-            yield f"{self._mislabelled} of the {listed} ids on the list of mislabelled negatives were met and left out."
-
 
 @dataclass
 class Things:
@@ -190,8 +202,8 @@ class Things:
             mask: COCO segmentation; a broken one is left out and its box kept.
         """
         try:
-            if not isinstance(label, str) or not label.strip() or _printable(label) != label:
-                raise DataError(f"its class is {_printable(str(label))[:40]!r}, no name")
+            if not isinstance(label, str) or not label.strip() or not _is_unicode(label):
+                raise DataError(f"its class is {str(label)[:40]!r}, no name")
             checked = checked_box(corners, self.width, self.height)
         except DataError as error:
             self.broken += 1
@@ -225,9 +237,13 @@ class Things:
         return tuple(self.masks) if any(mask is not None for mask in self.masks) else ()
 
 
-def _printable(text: str) -> str:
-    """The text with what no UTF-8 file can hold replaced: bytes of file names that are no text, halves of surrogate pairs."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _is_unicode(text: str) -> bool:
+    """Whether a file can hold the text: half of a surrogate pair cannot be written."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def own_id(*names: str) -> str:
@@ -285,32 +301,13 @@ def unannotated(images: Path, annotation_of: Callable[[str], Path]) -> int:
         return 0
 
 
-def image_called(stem: str, folders: Sequence[Path], root: Path, suffixes: Sequence[str] = PUBLISHED_SUFFIXES) -> Path:
-    """The image of this name, whatever its extension.
-
-    Raises:
-        DataError: In none of the folders, or a link leads out of the dataset.
-    """
-    for suffix in suffixes:
-        for folder in folders:
-            if os.path.lexists(folder / f"{stem}{suffix}"):
-                return locate(PurePosixPath(f"{stem}{suffix}"), [folder], root)
-    where = ", ".join(dict.fromkeys(f"{folder.name}/" for folder in folders))
-    raise DataError(f"its image {stem[:200]}{suffixes[0]} (or another type) is missing (looked in {where})")
-
-
-def leads_out(path: Path, root: Path) -> bool:
-    """Whether a path leads out of the dataset's resolved folder; a link that leads to itself does not lead anywhere."""
-    return not Path(os.path.realpath(path)).is_relative_to(root)
-
-
 def text_of(path: Path, root: Path) -> str:
     """A small UTF-8 file of the dataset.
 
     Raises:
         DataError: A link out of the dataset, too large, or not UTF-8.
     """
-    if leads_out(path, root):
+    if not stays_inside(path, root):
         raise DataError("is a link that leads out of the dataset")
     try:
         if path.stat().st_size > MOST_BYTES:

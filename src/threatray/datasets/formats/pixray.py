@@ -32,7 +32,6 @@ from threatray.datasets.formats.native import (
     Reading,
     Things,
     any_name,
-    image_called,
     json_of,
     names_in,
     own_id,
@@ -103,7 +102,7 @@ def _entry(folder: Path, part: str, name: str, reading: Reading) -> Entry:
     if not isinstance(objects, list):
         raise DataError(f"expected a list 'objects', got {type(objects).__name__}")
     stem = name.removesuffix(".json")
-    image = image_called(stem, [folder], reading.root, (".png", ".jpg"))
+    image = reading.image_called(stem, folder, (".png", ".jpg"))
     height, width = image_size(image)
     things = Things(reading, width, height)
     for place, thing in enumerate(objects, 1):

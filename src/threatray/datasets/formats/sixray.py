@@ -25,8 +25,9 @@ from typing import Final
 
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
+from threatray.datasets.formats.faults import stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, any_name, leads_out, names_in, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, Things, any_name, names_in, unknown_layout
 from threatray.datasets.formats.sixray_lists import SixrayLists, list_files
 from threatray.datasets.formats.voc_things import add_objects, check_size
 from threatray.datasets.formats.voc_xml import parse_annotation
@@ -108,7 +109,7 @@ class _State:
         stem = image.stem
         if not _NAME.fullmatch(image.name):
             raise DataError("is not called P or N and a number, as SIXray's images are")
-        if leads_out(image, self.reading.root):
+        if not stays_inside(image, self.reading.root):
             raise DataError("is a link that leads out of the dataset")
         first = self.lists.meet(stem)
         if not first:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from threatray.datasets.formats.native import Reading, leads_out, without_suffix
+from threatray.datasets.formats.faults import stays_inside
+from threatray.datasets.formats.native import Reading, without_suffix
 from threatray.errors import DataError
 
 SUBSETS: Final = ("10", "100", "1000")
@@ -62,7 +63,7 @@ class SixrayLists:
         """
         lists = cls()
         for path, part in list_files(root):
-            if leads_out(path, reading.root):
+            if not stays_inside(path, reading.root):
                 raise DataError(f"{path}: is a link that leads out of the dataset.")
             for name, labels in _rows(path, lists, reading):
                 lists._take(name, labels, _TRAIN if part == "train" else _TEST)

@@ -17,7 +17,6 @@ from threatray.datasets.formats.native import (
     Published,
     Reading,
     Things,
-    image_called,
     listed_ids,
     names_in,
     number_in,
@@ -154,7 +153,7 @@ def _jobs(part: TxtPart, listed: _Lists, reading: Reading, said: list[str], *, o
 
 def _entry(part: TxtPart, item: str, stem: str, difficulty: str, reading: Reading, counted: Counter[str]) -> Entry:
     text = text_of(part.annotations / f"{stem}.txt", reading.root)
-    image = image_called(stem, [part.images], reading.root)
+    image = reading.image_called(stem, part.images)
     height, width = image_size(image)
     things = Things(reading, width, height)
     for number, line in enumerate(text.split("\n"), 1):

@@ -115,7 +115,7 @@ def _bag(folder: Path, name: str, reading: Reading, said: Counter[str]) -> Itera
     """The two views of a bag; the JSON is read once."""
     bag = name.removesuffix(".json")
     try:
-        objects = _objects(json_of(folder / name, reading.root))
+        objects = _objects(json_of(folder / name, reading.root, reading.inside))
     except DataError as error:
         reason = str(error)
 

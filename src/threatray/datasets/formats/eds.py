@@ -16,7 +16,6 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -92,7 +91,7 @@ def read_eds(root: Path, options: ReadOptions = ReadOptions()) -> DatasetStream:
 
     def notes() -> Iterator[str]:
         for folder in domains:
-            lost = unannotated(folder / "images", partial(_xml_of, folder))
+            lost = unannotated(folder / "images", folder / "labels", ".xml")
             if lost:
                 yield f"{lost} image(s) in {folder.name}/images/ have no annotation and were not read."
             absent = len(listed[folder] - {name.removesuffix(".xml") for name in names_in(folder / "labels", ".xml")})
@@ -100,10 +99,6 @@ def read_eds(root: Path, options: ReadOptions = ReadOptions()) -> DatasetStream:
                 yield f"{absent} id(s) that {folder.name}/val.txt names have no annotation file."
 
     return reading.stream(jobs(), lambda: tuple(notes()))
-
-
-def _xml_of(folder: Path, stem: str) -> Path:
-    return folder / "labels" / f"{stem}.xml"
 
 
 def _entry(folder: Path, name: str, reading: Reading) -> Entry:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from threatray.core import Annotations, Provenance
@@ -72,6 +74,7 @@ class Reading:
         self.faults = Faults(root, strict=options.strict)
         self.counts: Counter[str] = Counter()
         self.unknown_classes: Counter[str] = Counter()
+        self.inside: dict[str, bool] = {}
         self._claimed: set[str] = set()
         self._locators: dict[tuple[Path, ...], Locator] = {}
 
@@ -291,42 +294,66 @@ def any_name(folder: Path, suffix: str) -> str | None:
     return next(iter(some_names(folder, suffix, 1)), None)
 
 
-def unannotated(images: Path, annotation_of: Callable[[str], Path]) -> int:
-    """How many images of a folder have no annotation, given where the annotation of a file name without extension is."""
+def unannotated(images: Path, annotations: Path, suffix: str) -> int:
+    """How many images of a folder have no annotation of their name in another."""
     try:
         with os.scandir(images) as found:
-            names = (PurePosixPath(one.name) for one in found if not one.name.startswith("."))
-            return sum(name.suffix.lower() in IMAGE_SUFFIXES and not os.path.lexists(annotation_of(name.stem)) for name in names)
+            stems = (one.name.rpartition(".")[0] for one in found if one.name.lower().endswith(IMAGE_SUFFIXES) and one.name[0] != ".")
+            return sum(not os.path.lexists(f"{annotations}/{stem}{suffix}") for stem in stems)
     except OSError:
         return 0
 
 
-def text_of(path: Path, root: Path) -> str:
+def text_of(path: Path | str, root: Path, inside: dict[str, bool] | None = None) -> str:
     """A small UTF-8 file of the dataset.
 
+    Args:
+        path: The file.
+        root: The dataset's resolved folder, which no link may lead out of.
+        inside: Remembers whether the file's folder lies inside, for many files of one folder.
+
     Raises:
-        DataError: A link out of the dataset, too large, or not UTF-8.
+        DataError: A link out of the dataset, no file, too large, or not UTF-8.
     """
-    if not stays_inside(path, root):
-        raise DataError("is a link that leads out of the dataset")
+    known = {} if inside is None else inside
+    folder = str(path).rpartition("/")[0]
+    if folder not in known:
+        known[folder] = stays_inside(Path(folder), root)
     try:
-        if path.stat().st_size > MOST_BYTES:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise DataError(f"cannot be read ({error.strerror})") from None
+        if not stays_inside(Path(path), root):
+            raise DataError("is a link that leads out of the dataset") from None
+        return text_of(Path(path).resolve(), root)
+    except ValueError:
+        raise DataError("cannot be read (its name holds a zero byte)") from None
+    try:
+        status = os.fstat(handle)
+        if not known[folder]:
+            raise DataError("is a link that leads out of the dataset")
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError("is no file")
+        if status.st_size > MOST_BYTES:
             raise DataError(f"is larger than {MOST_BYTES:,} bytes, too large for an annotation")
-        return path.read_text(encoding="utf-8-sig")
+        return os.read(handle, status.st_size).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"is not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})") from None
+    finally:
+        os.close(handle)
 
 
-def json_of(path: Path, root: Path) -> Any:
+def json_of(path: Path | str, root: Path, inside: dict[str, bool] | None = None) -> Any:
     """A small JSON file of the dataset.
 
     Raises:
         DataError: As for ``text_of``, or not JSON.
     """
     try:
-        return json.loads(text_of(path, root))
+        return json.loads(text_of(path, root, inside))
     except (ValueError, RecursionError) as error:
         raise DataError(f"is not valid JSON ({str(error)[:100]})") from None
 

@@ -16,7 +16,6 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -86,18 +85,14 @@ def read_pixray(root: Path, options: ReadOptions = ReadOptions()) -> DatasetStre
                 yield f"{folder.name}/{name}", make
 
     def notes() -> list[str]:
-        lost = [(folder.name, unannotated(folder, partial(_json_of, folder))) for folder, _ in folders]
+        lost = [(folder.name, unannotated(folder, folder, ".json")) for folder, _ in folders]
         return [f"{count} image(s) in {name}/ have no JSON and were not read." for name, count in lost if count]
 
     return reading.stream(jobs(), notes)
 
 
-def _json_of(folder: Path, stem: str) -> Path:
-    return folder / f"{stem}.json"
-
-
 def _entry(folder: Path, part: str, name: str, reading: Reading) -> Entry:
-    document = json_of(folder / name, reading.root)
+    document = json_of(folder / name, reading.root, reading.inside)
     objects = document.get("objects") if isinstance(document, Mapping) else None
     if not isinstance(objects, list):
         raise DataError(f"expected a list 'objects', got {type(objects).__name__}")

@@ -25,7 +25,6 @@ from typing import Final
 
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.native import Job, Published, Reading, Things, any_name, names_in, unknown_layout
 from threatray.datasets.formats.sixray_lists import SixrayLists, list_files
@@ -109,8 +108,7 @@ class _State:
         stem = image.stem
         if not _NAME.fullmatch(image.name):
             raise DataError("is not called P or N and a number, as SIXray's images are")
-        if not stays_inside(image, self.reading.root):
-            raise DataError("is a link that leads out of the dataset")
+        image = self.reading.find(image.name, (image.parent,))
         first = self.lists.meet(stem)
         if not first:
             raise DataError(f"another image is called {stem!r} already")

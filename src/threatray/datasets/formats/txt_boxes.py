@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from threatray.datasets.dataset import Entry
@@ -128,11 +128,12 @@ def _jobs(part: TxtPart, listed: _Lists, reading: Reading, said: list[str], *, o
         counted["read"] += 1
 
         def make(name: str = name, stem: str = stem) -> Entry:
-            entry = _entry(part, f"{where}/{name}", stem, listed.level.get(stem, ""), reading, counted)
-            return replace(entry, group=own_id(stem)) if one_numbering else entry
+            own = own_id(part.name, stem)
+            group = own_id(stem) if one_numbering else own
+            return _entry(part, f"{where}/{name}", stem, (own, group, listed.level.get(stem, "")), reading, counted)
 
         yield f"{where}/{name}", make
-    unread = unannotated(part.images, lambda stem: part.annotations / f"{stem}.txt")
+    unread = unannotated(part.images, part.annotations, ".txt")
     images = part.images.relative_to(reading.given).as_posix()
     if unread:
         said.append(
@@ -151,8 +152,9 @@ def _jobs(part: TxtPart, listed: _Lists, reading: Reading, said: list[str], *, o
         said.append(f"{counted['renamed']} line(s) in {where}/ name another image than their file; the file's name counts.")
 
 
-def _entry(part: TxtPart, item: str, stem: str, difficulty: str, reading: Reading, counted: Counter[str]) -> Entry:
-    text = text_of(part.annotations / f"{stem}.txt", reading.root)
+def _entry(part: TxtPart, item: str, stem: str, said: tuple[str, str, str], reading: Reading, counted: Counter[str]) -> Entry:
+    own, group, difficulty = said
+    text = text_of(f"{part.annotations}/{stem}.txt", reading.root, reading.inside)
     image = reading.image_called(stem, part.images)
     height, width = image_size(image)
     things = Things(reading, width, height)
@@ -167,14 +169,13 @@ def _entry(part: TxtPart, item: str, stem: str, difficulty: str, reading: Readin
             continue
         counted["renamed"] += without_suffix(fields[0]) != stem
         things.add(at, fields[1], [number_in(text) for text in fields[2:]])
-    own = own_id(part.name, stem)
     return Entry(
         id=own,
         image_path=image,
         width=width,
         height=height,
         things=things.sound(),
-        group=own,
+        group=group,
         provenance=reading.published.provenance,
         part=part.name,
         difficulty=difficulty,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from native_miniatures import CLCXRAY, MINIATURES, OTHER_LAYOUTS, coco, picture, text, voc, voc_object
 
+from threatray.datasets.formats import read_dataset
 from threatray.datasets.formats.published import PUBLISHED_FORMATS
 
 LAYOUTS = {**MINIATURES, **OTHER_LAYOUTS}
@@ -18,6 +19,13 @@ def detected(root: Path) -> list[str]:
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_each_layout_is_recognised_as_its_own_format_and_no_other(name: str, build: Callable[[str], Path]) -> None:
     assert detected(build(name)) == [name.split(":")[0]]
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_each_layout_reads_with_no_further_word(name: str, build: Callable[[str], Path]) -> None:
+    dataset = read_dataset(build(name))
+    assert dataset.format_name == name.split(":")[0]
+    assert dataset.entries
 
 
 def test_every_format_has_a_miniature_and_a_name_of_its_own() -> None:
@@ -149,3 +157,4 @@ def test_the_renumbered_part_of_sixray_is_not_taken_for_sixray() -> None:
     if not root.is_dir():
         pytest.skip("no real data")
     assert detected(root) == []
+    assert read_dataset(root, headers=False).format_name == "voc"

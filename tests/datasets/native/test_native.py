@@ -10,6 +10,7 @@ import pytest
 from native_miniatures import MINIATURES, OTHER_LAYOUTS, text
 
 from threatray.datasets.dataset import Dataset, Entry
+from threatray.datasets.formats import read_dataset
 from threatray.datasets.formats.format import Holds, ReadOptions, held_by
 from threatray.datasets.formats.native import listed_ids, mentions, own_id
 from threatray.datasets.formats.published import PUBLISHED_FORMATS
@@ -117,6 +118,13 @@ def test_a_list_of_mislabelled_negatives_is_asked_for_unless_it_is_given(
     asked = "give the list of their ids to leave them out."
     assert any(asked in note for note in read("sixray", root).notes)
     assert not any(asked in note for note in read("sixray", root, mislabelled=frozenset({"N0000001"})).notes)
+
+
+def test_mislabelled_negatives_are_set_aside(build: Callable[[str], Path]) -> None:
+    listed = frozenset({"N0000001", "P00001", "N0000099"})  # a benign one, one that nobody takes for benign, one that is not here
+    dataset = read_dataset(build("sixray"), mislabelled=listed)
+    assert [entry.id for entry in dataset.entries] == ["N0000002", "N0000004", "P00001", "P00002", "P00003"]
+    assert "N0000001" in [one.item for one in dataset.set_aside]
 
 
 def test_names_that_differ_only_in_what_a_file_system_refuses_get_different_ids() -> None:

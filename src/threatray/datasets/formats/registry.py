@@ -10,10 +10,12 @@ from typing import Final
 from threatray.datasets.dataset import WHITE_LEVEL, Dataset, Entry
 from threatray.datasets.formats import coco, image_folder, voc
 from threatray.datasets.formats.format import DatasetStream, Format, ReadOptions
+from threatray.datasets.formats.published import PUBLISHED_FORMATS
 from threatray.errors import ConfigError, DataError
 
 FORMATS: Final[tuple[Format, ...]] = (
     # published datasets in their own layout: each looks like one of the general formats, so these are asked first
+    *PUBLISHED_FORMATS,
     # formats that say what is in the pictures
     coco.FORMAT,
     voc.FORMAT,

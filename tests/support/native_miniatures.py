@@ -266,6 +266,23 @@ def ldxray(root: Path) -> None:
         coco(root / f"{part}.json", names, images, things)
 
 
+def stcray(root: Path) -> None:
+    def boxed(label: str, points: list[list[float]], kind: str = "rectangle", width: int = WIDTH) -> str:
+        shape = {"label": label, "shape_type": kind, "points": points}
+        return json.dumps({"imageWidth": width, "imageHeight": HEIGHT, "shapes": [shape]})
+
+    train, test = root / "STCray_TrainSet", root / "STCray_TestSet"
+    for number, name in enumerate(("a", "b", "c", "d")):
+        picture(train / f"Images/Class 2_Gun/{name}.jpg", number)
+    text(train / "Json_BB/Class 2_Gun/a.json", boxed("Gun", [[12, 20], [2.5, 3]]))  # corners the other way round
+    text(train / "Json_BB/Class 2_Gun/b.json", boxed("Gun", [[2, 3], [9, 3], [9, 9]], "polygon"))
+    text(train / "Json_BB/Class 2_Gun/c.json", boxed("Gun", [[2, 3], [9, 9]], width=99))
+    text(train / "Json_BB/Class 2_Gun/z.json", boxed("Gun", [[2, 3], [9, 9]]))  # no image
+    picture(train / "Images/Class 22_Non Threat/a.png", 9)
+    picture(test / "Images/Class 2_Gun/a.jpg", 10)
+    text(test / "Json_BB/Class 2_Gun/a.json", boxed("3D printed gun", [[1, 2], [3, 4]]))
+
+
 def compass_xp(root: Path) -> None:
     base = root / "COMPASS-XP"
     rows = [
@@ -305,6 +322,7 @@ MINIATURES: dict[str, Builder] = {
     "gdxray": gdxray,
     "dvxray": dvxray,
     "ldxray": ldxray,
+    "stcray": stcray,
     "compass_xp": compass_xp,
 }
 

@@ -61,7 +61,7 @@ def test_entries_come_one_at_a_time(name: str, build: Callable[[str], Path], mon
         looked.append(path)
         return 37, 31
 
-    for module in ("txt_boxes", "eds", "sixray", "coco_parts", "ldxray", "pixray", "gdxray", "dvxray", "compass_xp"):
+    for module in ("txt_boxes", "eds", "sixray", "coco_parts", "ldxray", "pixray", "gdxray", "dvxray", "stcray", "compass_xp"):
         monkeypatch.setattr(f"threatray.datasets.formats.{module}.image_size", size)
     stream = FORMATS[name.split(":")[0]].read(root, ReadOptions())
     assert looked == []

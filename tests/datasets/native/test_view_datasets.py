@@ -1,4 +1,4 @@
-"""DvXray, GDXray+ and COMPASS-XP: several views, series, energies."""
+"""DvXray, GDXray+, STCray and COMPASS-XP: several views, series, class folders, energies."""
 
 from __future__ import annotations
 
@@ -111,6 +111,33 @@ def test_a_row_that_is_no_box_is_set_aside(row: str, tmp_path: Path, read: Calla
     dataset = read("gdxray", tmp_path)
     assert [entry.id for entry in dataset.entries] == ["B0046_0002"]
     assert dataset.set_aside[0].item == "B0046/ground_truth.txt, line 1"
+
+
+def test_stcray_reads_class_folders_and_takes_only_the_harmless_one_for_benign(
+    build: Callable[[str], Path], read: Callable[..., Dataset], shown: Shown
+) -> None:
+    dataset = read("stcray", build("stcray"))
+    assert [(entry.id, entry.part, shown(entry), entry.is_benign) for entry in dataset.entries] == [
+        ("test__Class 2_Gun__a", "test", [("3D printed gun", 1, 2, 3, 4)], False),
+        ("train__Class 22_Non Threat__a", "train", [], True),
+        ("train__Class 2_Gun__a", "train", [("Gun", 2.5, 3, 12, 20)], False),
+    ]
+    assert [(one.item, one.reason) for one in dataset.set_aside] == [
+        ("STCray_TrainSet/Json_BB/Class 2_Gun/b.json, shape 1", "expected a rectangle, got 'polygon'"),
+        ("STCray_TrainSet/Json_BB/Class 2_Gun/b.json", "every box of it is broken; without them it would pass for benign"),
+        ("STCray_TrainSet/Json_BB/Class 2_Gun/c.json", "annotates a picture of 99x37 pixels, but its image has 31x37"),
+        ("STCray_TrainSet/Json_BB/Class 2_Gun/z.json", "its image z.jpg (or another type) is missing (looked in Class 2_Gun/)"),
+    ]
+    assert dataset.notes[-1] == "1 image(s) in STCray_TrainSet/Images/Class 2_Gun/ have no JSON and were not read."
+
+
+@pytest.mark.parametrize("shapes", [[], None, 7, [7], [{"label": "Gun", "points": [[1, 2]]}], [{"label": "", "points": [[1, 2], [3, 4]]}]])
+def test_an_stcray_annotation_that_boxes_nothing_is_set_aside(
+    shapes: object, build: Callable[[str], Path], read: Callable[..., Dataset]
+) -> None:
+    root = build("stcray")
+    text(root / "STCray_TestSet/Json_BB/Class 2_Gun/a.json", json.dumps({"shapes": shapes}))
+    assert [entry.id for entry in read("stcray", root).entries] == ["train__Class 22_Non Threat__a", "train__Class 2_Gun__a"]
 
 
 def test_compass_xp_pairs_its_energies_and_groups_by_object(build: Callable[[str], Path], read: Callable[..., Dataset]) -> None:

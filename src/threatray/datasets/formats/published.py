@@ -16,11 +16,12 @@ from threatray.datasets.formats import (
     pidray,
     pixray,
     sixray,
+    stcray,
     xray_fsod,
 )
 from threatray.datasets.formats.format import Format
 
-PUBLISHED_FORMATS: Final[tuple[Format, ...]] = tuple(
-    module.FORMAT for module in (sixray, opixray, hixray, eds, xray_fsod, pidray, clcxray, pixray, gdxray, dvxray, ldxray, compass_xp)
-)
+_MODULES: Final = (sixray, opixray, hixray, eds, xray_fsod, pidray, clcxray, pixray, gdxray, dvxray, ldxray, stcray, compass_xp)
+
+PUBLISHED_FORMATS: Final[tuple[Format, ...]] = tuple(module.FORMAT for module in _MODULES)
 """No folder is laid out as two of them; all are to be asked before the general formats, which would take some of them too."""

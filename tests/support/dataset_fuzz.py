@@ -18,6 +18,8 @@ TOKENS = (
 def damage(root: Path, rng: random.Random) -> str:
     """Damage one file of a dataset; what was done, for the message of a failing test."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    if not files:
+        return "nothing left to damage"
     annotations = [path for path in files if path.suffix.lower() not in (".png", ".jpg", ".tiff")]
     target = rng.choice(annotations if annotations and rng.random() < 0.8 else files)
     how = rng.choice((_flip, _cut, _insert, _insert, _swap, _repeat, _number, _number, _replace_file))

@@ -111,6 +111,27 @@ def test_files_that_are_links_out_of_the_dataset_are_not_read(
         read(name, root)
 
 
+@pytest.mark.parametrize("whole_folder", [False, True])
+@pytest.mark.parametrize(("name", "suffix"), [("opixray", ".txt"), ("dvxray", ".json"), ("pixray", ".json"), ("stcray", ".json")])
+def test_annotations_that_are_links_out_of_the_dataset_are_not_read(
+    name: str, suffix: str, whole_folder: bool, build: Callable[[str], Path], read: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    root = build(name)
+    found = sorted(path for path in root.rglob(f"*{suffix}") if path.is_file())
+    moved = sorted({path.parent for path in found}) if whole_folder else found
+    for number, path in enumerate(moved):
+        outside = tmp_path / "outside" / f"{number}{path.suffix}"
+        outside.parent.mkdir(exist_ok=True)
+        path.rename(outside)
+        path.symlink_to(outside)
+    try:
+        dataset = read(name, root)
+    except DataError as error:
+        assert "link that leads out of the dataset" in str(error)
+    else:
+        assert all(entry.is_benign for entry in dataset.entries)  # only STCray's harmless folder needs no annotation
+
+
 def test_a_list_of_mislabelled_negatives_is_asked_for_unless_it_is_given(
     build: Callable[[str], Path], read: Callable[..., Dataset]
 ) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
+from threatray.datasets.formats.coco_store import open_claims
 from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
 from threatray.datasets.masks import check_segmentation
@@ -75,7 +76,7 @@ class Reading:
         self.counts: Counter[str] = Counter()
         self.unknown_classes: Counter[str] = Counter()
         self.inside: dict[str, bool] = {}
-        self._claimed: set[str] = set()
+        self.claims = open_claims(spill=False)
         self._locators: dict[tuple[Path, ...], Locator] = {}
 
     def claim(self, own: str) -> str:
@@ -84,9 +85,9 @@ class Reading:
         Raises:
             DataError: Another image has it.
         """
-        if own in self._claimed:
+        _, new = self.claims.owner(own, 0)
+        if not new:
             raise DataError(f"another image is called {own!r} already")
-        self._claimed.add(own)
         return own
 
     def find(self, name: str, folders: tuple[Path, ...]) -> Path:

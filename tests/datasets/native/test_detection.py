@@ -158,3 +158,9 @@ def test_the_renumbered_part_of_sixray_is_not_taken_for_sixray() -> None:
         pytest.skip("no real data")
     assert detected(root) == []
     assert read_dataset(root, headers=False).format_name == "voc"
+
+
+def test_every_published_dataset_is_in_the_docs_with_how_its_layout_is_known() -> None:
+    page = (Path(__file__).parents[3] / "docs/published_datasets.md").read_text(encoding="utf-8")
+    named = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
+    assert all(any(name.startswith(each.title) for name in named) for each in PUBLISHED_FORMATS)

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from native_miniatures import MINIATURES, OTHER_LAYOUTS, text
 
+from threatray.datasets.convert import convert
 from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats import read_dataset
 from threatray.datasets.formats.format import Holds, ReadOptions, held_by
 from threatray.datasets.formats.native import listed_ids, mentions, own_id
 from threatray.datasets.formats.published import PUBLISHED_FORMATS
+from threatray.datasets.masks import decode_mask
 from threatray.errors import DataError
 
 FORMATS = {each.name: each for each in PUBLISHED_FORMATS}
@@ -146,6 +148,21 @@ def test_mislabelled_negatives_are_set_aside(build: Callable[[str], Path]) -> No
     dataset = read_dataset(build("sixray"), mislabelled=listed)
     assert [entry.id for entry in dataset.entries] == ["N0000002", "N0000004", "P00001", "P00002", "P00003"]
     assert "N0000001" in [one.item for one in dataset.set_aside]
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_a_published_dataset_written_as_coco_reads_back_the_same(name: str, build: Callable[[str], Path], tmp_path: Path) -> None:
+    dataset = read_dataset(build(name))
+    convert(dataset, tmp_path / "written", "coco")
+    back = read_dataset(tmp_path / "written")
+    assert back.format_name == "coco"
+    assert [_whole(entry) for entry in back.entries] == [_whole(entry) for entry in dataset.entries]
+
+
+def _whole(entry: Entry) -> list[Any]:
+    masks = [None if one is None else decode_mask(one, entry.height, entry.width).tolist() for one in entry.segmentations]
+    said = [entry.id, entry.labels, entry.boxes.tolist(), entry.image_labels, entry.part, entry.difficulty, entry.view, entry.group]
+    return [*said, masks, entry.provenance, entry.has_dual_energy, entry.white_level if entry.has_dual_energy else None]
 
 
 def test_names_that_differ_only_in_what_a_file_system_refuses_get_different_ids() -> None:

@@ -1,4 +1,4 @@
-"""How real composites look: a probe that tells them from real scans, and threats taken out and put back.
+"""How real composites look to a probe that was trained to tell them from real scans.
 
     python benchmarks/realism.py --data ../shared/data [--every 2] [--seeds 3] [--pictures FOLDER]
 
@@ -21,14 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threatray.core import COLOUR, Quantity, Sample, Signature, XrayImage
+from threatray.core import Sample, Signature, XrayImage
 from threatray.core.annotations import Annotations
-from threatray.core.image_file import read_pixels
 from threatray.datasets.formats import read_dataset
 from threatray.errors import DataError
 from threatray.physics.palette_calibration import LUMA
 from threatray.pipeline.palettes import ScannerPalettes, calibrate_palettes
-from threatray.tip.background import harmonic_fill
 from threatray.tip.bag import air_colour, bag_mask
 from threatray.tip.colour import ColourTip, isolate_colour
 from threatray.tip.isolate import isolate
@@ -36,7 +34,7 @@ from threatray.tip.placement import place
 from threatray.tip.refusal import Refused
 
 Pixels = NDArray[np.uint8]
-PATCH, PATCHES = 64, 4
+PATCH, PATCHES = 64, 3
 MIN_QUALITY = 0.55
 
 
@@ -309,67 +307,6 @@ def auc(scores: NDArray[Any], truth: NDArray[Any]) -> float:
     return float((ranks[truth == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(truth) - positive)))
 
 
-def put_back(scan: Scan, palettes: ScannerPalettes, masks: NDArray[np.bool_] | None, *, bounded: bool) -> tuple[float, float] | None:
-    """PSNR inside the box of a threat that was taken out and put back, by energies and by channels.
-
-    Args:
-        bounded: The bag behind is held to attenuate no more than bag and threat together.
-    """
-    channels = scan.image.as_channel_transmission(scan.air)
-    sample = Sample("s", channels, Annotations(np.array([scan.box], np.float32), ("t",), masks), "s")
-    seen = isolate(sample, 0)
-    if isinstance(seen, Refused):
-        return None
-    tip = ColourTip(palettes.of(scan.air))
-    energies = tip.energies(scan.image)
-    x0, y0, x1, y1 = (round(edge) for edge in seen.box)
-    mask = np.zeros(scan.image.size, np.bool_)
-    mask[y0:y1, x0:x1] = seen.signature.mask
-    window = np.s_[max(0, y0 - 40) : y1 + 40, max(0, x0 - 40) : x1 + 40]
-    inside, original = mask[window], scan.pixels[window]
-    hole = dilated(inside, 1)
-
-    def behind(attenuation: NDArray[np.float32]) -> NDArray[np.float32]:
-        filled = harmonic_fill(attenuation, hole)
-        return np.where(inside, np.minimum(filled, attenuation) if bounded else filled, attenuation)
-
-    pair = energies.attenuation().values[:, window[0], window[1]]
-    bag = behind(pair)
-    shown = tip.palette.render(XrayImage(np.exp(-bag).astype(np.float32), Quantity.TRANSMISSION, energies.channels)).values
-    empty = np.where(inside[..., None], np.rint(shown.transpose(1, 2, 0) * 255), original).astype(np.uint8)
-    by_energy = tip.window(empty, (np.maximum(pair - bag, 0) * inside).astype(np.float32))
-    three = channels.attenuation().values[:, window[0], window[1]]
-    bag3 = behind(np.minimum(three, np.float32(np.log(255))))
-    levels = np.rint(np.exp(-bag3).transpose(1, 2, 0) * scan.air * 255)
-    threat = np.exp(-np.maximum(three - bag3, 0)).transpose(1, 2, 0)
-    by_channel = np.where(inside[..., None], np.rint(levels * threat), original)
-    left, top, right, bottom = (round(edge) for edge in scan.box)
-    box = np.s_[max(0, top) - window[0].start : bottom - window[0].start, max(0, left) - window[1].start : right - window[1].start]
-    errors = [float(((made[box].astype(float) - original[box]) ** 2).mean()) for made in (by_energy, by_channel)]
-    return psnr(errors[0]), psnr(errors[1])
-
-
-def psnr(error: float) -> float:
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
-
-
-def masked_scans(data: Path) -> Iterator[tuple[Scan, NDArray[np.bool_]]]:
-    import cv2
-
-    for path in sorted((data / "sixray_masks" / "images").glob("*")):
-        values = read_pixels(path).transpose(2, 0, 1).astype(np.float32) / 255
-        image = XrayImage(np.ascontiguousarray(values), Quantity.PSEUDO_COLOUR, COLOUR)
-        drawn = read_pixels(data / "sixray_masks" / "masks" / f"{path.stem}.png")
-        _, labels, stats, _ = cv2.connectedComponentsWithStats((drawn.reshape(*drawn.shape[:2], -1).max(axis=2) > 0).astype(np.uint8))
-        largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-        x, y, width, height = (int(value) for value in stats[largest, :4])
-        yield Scan(path, 0, "", (x, y, x + width, y + height), air_colour(image), "", 0, image), (labels == largest)[None]
-
-
-def spread(values: list[float]) -> str:
-    return f"mean {np.mean(values):.1f} dB, 5-95 % {np.quantile(values, 0.05):.1f}-{np.quantile(values, 0.95):.1f}, n {len(values)}"
-
-
 def show(pictured: list[tuple[str, list[Any]]], folder: Path) -> None:
     """The patches that the probe was surest of: composites, then real ones."""
     from threatray.core.image_file import write_png
@@ -382,14 +319,12 @@ def show(pictured: list[tuple[str, list[Any]]], folder: Path) -> None:
             write_png(folder / f"{method.replace(' ', '_')}_{name}.png", np.vstack(rows))
 
 
-def report_put_back(data: Path, found: list[Scan], palettes: ScannerPalettes) -> None:
-    for true_masks in (True, False):
-        chosen = list(masked_scans(data)) if true_masks else [(scan, None) for scan in found if scan.half == 1][::6]
-        for bounded in (False, True):
-            results = [result for scan, mask in chosen if (result := put_back(scan, palettes, mask, bounded=bounded)) is not None]
-            name = f"put back, {'given' if true_masks else 'guessed'} masks, {'bounded' if bounded else 'free'} background"
-            for method, values in zip(("energy space", "channel-wise"), zip(*results, strict=True), strict=True):
-                print(f"{name}, {method}: {spread(list(values))}", flush=True)
+def opened(data: Path, every: int) -> tuple[list[Scan], ScannerPalettes]:
+    """The scans, and the palettes of the first half's."""
+    found = list(scans(data, every))
+    palettes = calibrate_palettes([scan for scan in found if scan.half == 0], lambda scan: scan.image)
+    print(f"{len(found)} scans, palettes {[palette.name for palette in palettes.palettes]} from the first half", flush=True)
+    return [replace(scan, family=palettes.of(scan.air).name) for scan in found], palettes
 
 
 def main() -> None:
@@ -400,17 +335,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=list(METHODS))
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--cache", type=Path, help="keep the isolated threats here between runs")
-    parser.add_argument("--parts", nargs="*", default=["put_back", "probe"])
     options = parser.parse_args()
     start = time.process_time()
-    found = list(scans(options.data, options.every))
-    palettes = calibrate_palettes([scan for scan in found if scan.half == 0], lambda scan: scan.image)
-    found = [replace(scan, family=palettes.of(scan.air).name) for scan in found]
-    print(f"{len(found)} scans, palettes {[palette.name for palette in palettes.palettes]} from the first half", flush=True)
-    if "put_back" in options.parts:
-        report_put_back(options.data, found, palettes)
-    if "probe" not in options.parts:
-        return
+    found, palettes = opened(options.data, options.every)
     if options.cache and options.cache.is_file():
         made = pickle.loads(options.cache.read_bytes())
     else:

@@ -91,3 +91,19 @@ def test_a_coloured_scan_is_seen_as_two_energies_and_keeps_its_pixels() -> None:
     assert (made.values[:, changed].mean(axis=0) < scan.values[:, changed].mean(axis=0)).mean() > 0.95
     same = view.colour_of(view.sample.image, changed)
     assert np.array_equal(same.values, scan.values)
+
+
+def test_a_scan_with_something_taken_out_shows_what_lies_behind() -> None:
+    scan = XrayImage(np.rint(bag(4, DEFAULT_PALETTE).values * 255).astype(np.float32) / np.float32(255), Quantity.PSEUDO_COLOUR, COLOUR)
+    view = TransmissionView.of(Sample("s", scan, Annotations(np.zeros((0, 4), np.float32), ()), "g"), BOTH)
+    values, hole = view.sample.image.values.copy(), np.zeros(scan.size, np.bool_)
+    hole[30:50, 40:60] = True
+    values[:, hole] = np.exp(-np.array([0.10, 0.08], np.float32)).reshape(2, 1)
+    made = view.colour_of(XrayImage(values, Quantity.TRANSMISSION, view.sample.image.channels), hole).values
+    taken = hole & (view.sample.image.attenuation().values[0] > 0.3)
+    expected = DEFAULT_PALETTE.render(
+        XrayImage(np.ascontiguousarray(values[:, 40:41, 50:51]), Quantity.TRANSMISSION, view.sample.image.channels)
+    )
+    assert taken.any()
+    assert np.abs(made[:, taken] - expected.values[:, 0]).max() < 0.02
+    assert np.array_equal(made[:, ~hole], scan.values[:, ~hole])

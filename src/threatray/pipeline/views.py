@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from threatray.physics.pseudo_colour import DEFAULT_PALETTE, ScannerPalette
 from threatray.pipeline.palettes import ScannerPalettes
 from threatray.tip.bag import air_colour
 from threatray.tip.colour import ColourTip
+
+_NOISE: Final = 0.01
+"""Attenuation below which nothing was taken out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +71,14 @@ class TransmissionView:
             return self.stored
         window = np.s_[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         added = np.log(self.sample.image.values[window]) - np.log(composite.values[window])
-        added = np.where(changed[window[1:]], np.maximum(added, 0), 0).astype(np.float32)
+        added = np.where(changed[window[1:]], added, 0).astype(np.float32)
         bag = np.rint(self.stored.values[window].transpose(1, 2, 0) * np.float32(255)).astype(np.uint8)
+        made = ColourTip(palette).window(np.ascontiguousarray(bag), np.maximum(added, 0)).transpose(2, 0, 1)
+        shown = np.where((added > 0).any(axis=0), made.astype(np.float32) / np.float32(255), self.stored.values[window])
+        lighter = (added < -_NOISE).any(axis=0)
+        if lighter.any():  # something was taken out: what lies behind is made up, so there is no colour of its own to keep
+            part = XrayImage(np.ascontiguousarray(composite.values[window]), Quantity.TRANSMISSION, composite.channels)
+            shown = np.where(lighter, palette.render(part).values, shown)
         values = self.stored.values.copy()
-        made = ColourTip(palette).window(np.ascontiguousarray(bag), added).transpose(2, 0, 1)
-        values[window] = np.where(added.any(axis=0), made.astype(np.float32) / np.float32(255), values[window])
+        values[window] = shown
         return XrayImage(values, Quantity.PSEUDO_COLOUR, self.stored.channels)

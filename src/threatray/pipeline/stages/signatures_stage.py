@@ -13,7 +13,7 @@ from threatray.core.files import read_json, write_json
 from threatray.core.manifest import RunManifest
 from threatray.datasets.formats.coco import image_record, write_annotations, write_images
 from threatray.errors import ConfigError, DataError, ThreatrayError
-from threatray.pipeline.palettes import AUTO, PALETTES_FILE, ScannerPalettes, palettes_for, read_palettes, write_palettes
+from threatray.pipeline.palettes import AUTO, CHANNELS, PALETTES_FILE, ScannerPalettes, palettes_for, read_palettes, write_palettes
 from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.views import TransmissionView
@@ -106,6 +106,8 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
         return Outcome(summary, tuple(SetAside(**entry) for entry in refused))
 
     inputs = {"split": split, **{role.value: path for role, path in paths.items()}}
+    if config.palette not in (AUTO, CHANNELS):
+        inputs["palette"] = Path(config.palette)
     return run_stage("signatures", {"signatures": config, "taxonomy": taxonomy}, inputs, out, run, body)
 
 

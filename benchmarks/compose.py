@@ -1,6 +1,7 @@
 """How fast composites are made, what they cost beside reading and writing pictures, and how right they are.
 
     python benchmarks/compose.py speed            # against decode + encode, the plain superposition, a per-pixel colouriser
+    python benchmarks/compose.py memory           # the last two alone: pictures in memory, in and out
     python benchmarks/compose.py soak             # memory at 1,000, 10,000 and 100,000 composites
     python benchmarks/compose.py scaling          # one process against two
     python benchmarks/compose.py rotation         # what turning costs in quality
@@ -29,7 +30,8 @@ from PIL import Image, JpegImagePlugin
 
 from threatray.balance.plan import PlannedComposite, PlannedThreat
 from threatray.core import COLOUR, DUAL_ENERGY, Origin, OriginKind, Quantity, Signature, XrayImage
-from threatray.core.image_file import read_pixels
+from threatray.core.image_file import read_pixels, write_jpeg
+from threatray.core.jpeg import read_plain_jpeg
 from threatray.datasets.formats import read_dataset
 from threatray.phantom.dataset import JobKind, PhantomConfig, plan, render_photo, render_scan
 from threatray.physics.pseudo_colour import DEFAULT_PALETTE
@@ -145,7 +147,7 @@ def colourise_by_pixel(low: NDArray[np.float32], high: NDArray[np.float32], tabl
 # ---- modes
 
 
-def speed(rounds: int, data: Path | None) -> None:
+def speed(rounds: int, data: Path | None, *, files: bool = True) -> None:
     threats = [in_colour(each) for each in phantom_threats(12)]
     sets = {"phantom bags 800x600": phantom_bags(8)}
     if data is not None:
@@ -153,7 +155,7 @@ def speed(rounds: int, data: Path | None) -> None:
         sets["SIXray negatives, shrunk to 800x600"] = [np.asarray(Image.open(path).convert("RGB").resize((800, 600))) for path in paths]
     for name, bags in sets.items():
         print(f"\n{name}, JPEG quality 90, 4:2:0; 12 threats of 256x256, turned, mirrored, thickness varied")
-        for reuse in (1, 3, 10):
+        for reuse in (1, 3, 10) if files else ():
             against_coding(bags, threats, reuse, rounds)
         in_memory(bags, threats, rounds)
 
@@ -185,12 +187,20 @@ def against_coding(bags: list[NDArray[np.uint8]], threats: list[Signature], reus
                     (folder / "plain" / path.name).write_bytes(buffer.getvalue())
             return reuse * len(paths)
 
-        mine, alone = in_turn(rounds, ours, coding)
+        def same_codec() -> int:
+            for _ in range(reuse):
+                for path in paths:
+                    plain = read_plain_jpeg(path)
+                    assert plain is not None
+                    write_jpeg(folder / "plain" / path.name, plain[0], like=plain[1])
+            return reuse * len(paths)
+
+        mine, alone, codec = in_turn(rounds, ours, coding, same_codec)
         share = sum(made) / (reuse * len(bags))
-        print(
-            f"  {reuse:2d} composites a bag: {shown(mine)} ms each, {1e3 / statistics.median(mine):.0f} a second and core; decode + encode "
-            f"{shown(alone)} ms; ratio {ratios(mine, alone)}; {share:.0%} of the plan made"
-        )
+        rate = 1e3 / statistics.median(mine)
+        print(f"  {reuse:2d} composites a bag: {shown(mine)} ms each, {rate:.0f} a second and core ({share:.0%} of the plan)")
+        print(f"    decode + encode with Pillow {shown(alone)} ms: ratio {ratios(mine, alone)}")
+        print(f"    decode + encode with the codec that compose uses {shown(codec)} ms: ratio {ratios(mine, codec)}")
 
 
 def in_memory(bags: list[NDArray[np.uint8]], threats: list[Signature], rounds: int) -> None:
@@ -198,10 +208,11 @@ def in_memory(bags: list[NDArray[np.uint8]], threats: list[Signature], rounds: i
     maps = [BagMap.of_levels(scan.levels, None) for scan in scans]
     library = {each.id: each for each in threats}
     rng = np.random.default_rng(SEED)
+    as_it_is = ComposeConfig(scaling=Scaling.OWN, variation=Variation(angle_range_deg=(0, 0)))
     jobs: list[tuple[int, CompositeParams]] = []
     while len(jobs) < 24:
         number = len(jobs) % len(bags)
-        drawn = draw_composite(maps[number], "bag", [threats[int(rng.integers(len(threats)))]], rng, OWN_SIZE)
+        drawn = draw_composite(maps[number], "bag", [threats[int(rng.integers(len(threats)))]], rng, as_it_is)
         if not isinstance(drawn, Refused):
             jobs.append((number, drawn))
     # The superposition gets its threat ready made, in the picture's frame; so does our projection, in its window.
@@ -224,8 +235,9 @@ def in_memory(bags: list[NDArray[np.uint8]], threats: list[Signature], rounds: i
     def drawing_too() -> int:
         for number, params in jobs:
             vary.cache_clear()
-            draw_composite(maps[number], "bag", [library[params.insertions[0].signature_id]], rng, OWN_SIZE)
-            compose_levels(scans[number], params, library.__getitem__)
+            drawn = draw_composite(maps[number], "bag", [library[params.insertions[0].signature_id]], rng, OWN_SIZE)
+            if not isinstance(drawn, Refused):
+                compose_levels(scans[number], drawn, library.__getitem__)
         return len(jobs)
 
     def plain() -> int:
@@ -241,7 +253,7 @@ def in_memory(bags: list[NDArray[np.uint8]], threats: list[Signature], rounds: i
         return 1
 
     mine, whole, rival, loop = in_turn(rounds, projecting, drawing_too, plain, by_pixel)
-    print(f"  in memory, projection with masks and boxes: {shown(mine)} ms; with place, turn and thickness drawn anew: {shown(whole)} ms")
+    print(f"  in memory, projection with mask and box: {shown(mine)} ms; with place, turn and thickness drawn anew: {shown(whole)} ms")
     print(f"    plain float64 superposition on the whole picture: {shown(rival)} ms = {ratios(rival, mine)} times ours")
     print(f"    per-pixel colouriser: {shown(loop)} ms = {ratios(loop, mine)} times ours")
     a, (number, params, varied) = frames[0], ready[0]
@@ -430,14 +442,14 @@ def law(data: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=("speed", "soak", "scaling", "rotation", "law"))
+    parser.add_argument("mode", choices=("speed", "memory", "soak", "scaling", "rotation", "law"))
     parser.add_argument("--data", type=Path, help="real data beside the project, e.g. ../shared/data")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--count", type=int, default=100_000, help="composites of soak; scaling takes a fiftieth")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    if options.mode == "speed":
-        speed(options.rounds, options.data)
+    if options.mode in ("speed", "memory"):
+        speed(options.rounds, options.data, files=options.mode == "speed")
     elif options.mode == "soak":
         soak(options.count)
     elif options.mode == "scaling":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -148,14 +149,19 @@ class WindowMask:
         x: Column of the window's left edge.
         y: Row of the window's top edge.
         amodal: (h, w) bool, the whole thing.
-        visible: (h, w) bool, the part of it that changes what the screen shows.
+        seen: Gives the (h, w) bool pixels of the window that change what the screen shows; asked only when somebody wants to know.
     """
 
     label: str
     x: int
     y: int
     amodal: BoolArray
-    visible: BoolArray
+    seen: Callable[[], BoolArray] = field(repr=False)
+
+    @cached_property
+    def visible(self) -> BoolArray:
+        """(h, w) bool, the part of the thing that changes what the screen shows."""
+        return self.amodal & self.seen()
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -233,7 +239,7 @@ def compose_levels(
     expected = law.signature_channels(bag.channels)
     windows = [_window(bag, expected, insertion, varied) for insertion, varied in placed]
     levels = np.copy(bag.levels, order="K")
-    visible: list[BoolArray] = [np.zeros((0, 0), np.bool_)] * len(placed)
+    seen: dict[int, Callable[[], BoolArray]] = {}
     for number, members in enumerate(_clusters(windows)):
         frame = _around([windows[member] for member in members])
         # Pixel by pixel in memory, as colour pictures are: what follows then runs in single sweeps.
@@ -244,23 +250,22 @@ def compose_levels(
         after = law.put(before, total)
         for member in members:
             others = [layers[other] for other in order if other != member]
-            without = law.put(before, _product(others, len(expected), before.shape[1:])) if others else before
-            rows, columns, _ = layers[member]
-            visible[member] = _seen(without[:, rows, columns], after[:, rows, columns])
+            seen[member] = partial(_seen_alone, law, before, after, others, layers[member])
         if finish is not None:
             rng = stream(params.finish_seed, "finish", number)
             after = np.where((total < 1).any(axis=0), finish(before, after, total, rng), before)
         levels[:, frame[0], frame[1]] = after
     things = []
-    for (insertion, varied), seen in zip(placed, visible, strict=True):
+    for member, (insertion, varied) in enumerate(placed):
         amodal = visible_mask(varied)
         if not amodal.any():
             raise DataError(f"{varied.id}: nowhere adds more than {CHANGE_EPSILON} attenuation, so it is invisible and has no box.")
-        things.append(WindowMask(varied.class_name, insertion.x, insertion.y, amodal, amodal & seen))
+        things.append(WindowMask(varied.class_name, insertion.x, insertion.y, amodal, seen[member]))
     return LevelsComposite(levels, tuple(things), params, tuple(varied for _, varied in placed))
 
 
 _Window = tuple[slice, slice]
+_Layer = tuple[slice, slice, FloatArray]
 
 
 def _window(bag: StoredScan, expected: tuple[str, ...], insertion: Insertion, varied: Signature) -> _Window:
@@ -304,7 +309,7 @@ def _within(window: _Window, frame: _Window) -> _Window:
     return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
 
 
-def _product(layers: Sequence[tuple[slice, slice, FloatArray]], channels: int, size: tuple[Any, ...]) -> FloatArray:
+def _product(layers: Sequence[_Layer], channels: int, size: tuple[Any, ...]) -> FloatArray:
     """Transmissions multiplied in the order given, 1 where there are none."""
     if len(layers) == 1 and layers[0][2].shape[1:] == size:
         return layers[0][2]
@@ -312,6 +317,13 @@ def _product(layers: Sequence[tuple[slice, slice, FloatArray]], channels: int, s
     for rows, columns, transmission in layers:
         total[:, rows, columns] *= transmission
     return total
+
+
+def _seen_alone(law: Law, before: Levels, after: Levels, others: Sequence[_Layer], layer: _Layer) -> BoolArray:
+    """Where a threat changes what the bag and the threats over it show."""
+    rows, columns, transmission = layer
+    without = law.put(before, _product(others, len(transmission), before.shape[1:])) if others else before
+    return _seen(without[:, rows, columns], after[:, rows, columns])
 
 
 def _seen(without: Levels, with_it: Levels) -> BoolArray:

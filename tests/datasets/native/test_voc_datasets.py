@@ -102,8 +102,6 @@ def test_a_box_of_a_class_that_the_lists_deny_is_kept_and_said(tmp_path: Path, r
     assert "1 image(s) have a box of a class that the lists deny; the box is kept." in dataset.notes
 
 
-<<<<<<< HEAD
-=======
 def test_a_missing_archive_of_positives_does_not_fill_the_list(tmp_path: Path, read: Callable[..., Dataset]) -> None:
     picture(tmp_path / "JPEGImage/N0000001.jpg", 1)
     for number in range(103):
@@ -113,7 +111,6 @@ def test_a_missing_archive_of_positives_does_not_fill_the_list(tmp_path: Path, r
     assert "3 further annotation(s) have no image here either; only the first 100 are listed." in dataset.notes
 
 
->>>>>>> h-native
 def test_a_list_of_something_else_ends_the_reading(tmp_path: Path, read: Callable[..., Dataset]) -> None:
     picture(tmp_path / "JPEGImage/N0000001.jpg", 1)
     text(tmp_path / "ImageSet/10/train.csv", "name,Gun\n" + "N0000001,maybe\n" * 101)

@@ -34,10 +34,7 @@ PUBLISHED: Final = Published("compass_xp", "COMPASS-XP", Provenance("COMPASS-XP"
 
 _COLUMNS: Final = ("basename", "class", "instance")
 _SUFFIXES: Final = (".png", ".jpg", ".tif", ".tiff")
-<<<<<<< HEAD
 _LONGEST_LINE: Final = 100_000
-=======
->>>>>>> h-native
 _EIGHT_BIT_WHITE: Final = 255
 
 
@@ -71,12 +68,9 @@ def read_compass_xp(root: Path, options: ReadOptions = ReadOptions()) -> Dataset
         lines = text_of(base / META, reading.root).splitlines()
     except (DataError, OSError) as error:
         raise unknown_layout(PUBLISHED, root, f"a table {META} ({error})") from None
-<<<<<<< HEAD
     longest = max(map(len, lines), default=0)
     if longest > _LONGEST_LINE:
         raise DataError(f"{base / META}: a line of {longest:,} characters is no row of a table (at most {_LONGEST_LINE:,}).")
-=======
->>>>>>> h-native
     table = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     missing = [column for column in _COLUMNS if column not in (table.fieldnames or ())]
     if missing:

@@ -40,12 +40,9 @@ PUBLISHED: Final = Published(
     ("Gun", "Knife", "Wrench", "Pliers", "Scissors", "Hammer"),
     {"": 1059231},
 )
-<<<<<<< HEAD
-=======
 _MOST_NAMED: Final = 100
 """Annotations without an image that are listed one by one: where the archive of positives is missing, all 8,929 have none."""
 
->>>>>>> h-native
 _ANNOTATIONS: Final = ("Annotation", "positive-Annotation")
 _IMAGES: Final = ("JPEGImage", "JPEGImages")
 _NUMBERED: Final = re.compile(r"\d{1,2}")
@@ -91,13 +88,9 @@ def read_sixray(root: Path, options: ReadOptions = ReadOptions()) -> DatasetStre
                     return state.entry(folder / name)
 
                 yield f"{folder.name}/{name}", make
-<<<<<<< HEAD
-        for stem in sorted(set(annotated) - state.met):
-=======
         absent = sorted(set(annotated) - state.met)
         state.unnamed = max(0, len(absent) - _MOST_NAMED)
         for stem in absent[:_MOST_NAMED]:
->>>>>>> h-native
             reading.set_aside(f"{annotated[stem].parent.name}/{stem}.xml", f"its image {stem}.jpg is missing")
 
     return reading.stream(jobs(), state.notes)
@@ -114,10 +107,7 @@ class _State:
         self.unboxed = 0
         self.denied = 0
         self.listed = 0
-<<<<<<< HEAD
-=======
         self.unnamed = 0
->>>>>>> h-native
 
     def entry(self, image: Path) -> Entry:
         """One image with its boxes and what the lists say of it."""
@@ -166,11 +156,8 @@ class _State:
                 f"{absent:,} of the {self.lists.count:,} images that ImageSet/ lists are not here: archives of SIXray are missing"
                 " (the links that its authors give hold 548,167 images, none of them positive)."
             )
-<<<<<<< HEAD
-=======
         if self.unnamed:
             notes.append(f"{self.unnamed:,} further annotation(s) have no image here either; only the first {_MOST_NAMED} are listed.")
->>>>>>> h-native
         if self.unboxed:
             notes.append(f"{self.unboxed} image(s) hold a class that a list names and no box shows; it is a label of the whole image.")
         if self.denied:

@@ -30,9 +30,6 @@ _SURELY_APART = 0.1
 """Corners this far apart, below ``_SURELY_EXACT``, stay apart when they become float32."""
 
 _SURELY_EXACT = 100_000
-
-_LARGEST = float(np.finfo(np.float32).max)
-"""Boxes are float32: what does not fit is infinite, and numpy warns."""
 _MOST_FOLDERS_REMEMBERED = 10_000
 
 _TOLERATED_OVERSHOOT = 1.0
@@ -128,20 +125,16 @@ def checked_box(corners: Sequence[object], width: int, height: int) -> CheckedBo
         if inside and x1 - x0 >= _SURELY_APART and y1 - y0 >= _SURELY_APART:  # type: ignore[operator]
             return CheckedBox((float(x0), float(y0), float(x1), float(y1)), 0.0)  # type: ignore[arg-type]
     numbers = [number_of(value) for value in corners]
-    if len(numbers) != 4 or not all(abs(number) <= _LARGEST for number in numbers):
+    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
         raise DataError(f"box {_shown(corners)} is not four finite numbers")
     x0, y0, x1, y1 = numbers
-    with np.errstate(over="ignore"):  # a corner beyond float32 is infinite, and clipped
-        has_area = np.float32(x1) > np.float32(x0) and np.float32(y1) > np.float32(y0)
-    if not has_area:
+    if not (x1 > x0 and y1 > y0):
         raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) has no area")
     if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
         raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) lies outside the {width}x{height} image")
     box = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
-    with np.errstate(over="ignore"):
-        is_inside = np.float32(box[2]) > np.float32(box[0]) and np.float32(box[3]) > np.float32(box[1])
-    if not is_inside:
-        raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) lies outside the {width}x{height} image")
+    if not (np.float32(box[2]) > np.float32(box[0]) and np.float32(box[3]) > np.float32(box[1])):
+        raise DataError(f"box {_shown(corners)} (x0, y0, x1, y1) has no area")
     return CheckedBox(box, max(-x0, -y0, x1 - width, y1 - height, 0.0))
 
 

@@ -13,7 +13,8 @@ from threatray.datasets.convert import convert
 from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats import read_dataset
 from threatray.datasets.formats.format import Holds, ReadOptions, held_by
-from threatray.datasets.formats.native import listed_ids, mentions, own_id
+from threatray.datasets.formats.native import own_id
+from threatray.datasets.formats.native_files import listed_ids, mentions
 from threatray.datasets.formats.published import PUBLISHED_FORMATS
 from threatray.datasets.masks import decode_mask
 from threatray.errors import DataError

@@ -25,7 +25,8 @@ from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import checked_name
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, own_id, text_of, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, own_id, unknown_layout
+from threatray.datasets.formats.native_files import text_of
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 

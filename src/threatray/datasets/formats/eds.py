@@ -22,18 +22,8 @@ from typing import Final
 from threatray.core import Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import (
-    Job,
-    Published,
-    Reading,
-    Things,
-    any_name,
-    listed_ids,
-    names_in,
-    own_id,
-    unannotated,
-    unknown_layout,
-)
+from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id, unknown_layout
+from threatray.datasets.formats.native_files import any_name, listed_ids, names_in, unannotated
 from threatray.datasets.formats.voc_things import add_objects
 from threatray.datasets.formats.voc_xml import parse_annotation
 from threatray.datasets.pixels import image_size

@@ -32,7 +32,8 @@ from typing import Final
 from threatray.core import Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, names_in, own_id, text_of, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id, unknown_layout
+from threatray.datasets.formats.native_files import names_in, text_of
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 

@@ -26,7 +26,8 @@ from typing import Final
 from threatray.core import Provenance
 from threatray.datasets.formats.coco_parts import CocoPart, read_coco_parts
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Published, Reading, mentions, unknown_layout
+from threatray.datasets.formats.native import Published, Reading, unknown_layout
+from threatray.datasets.formats.native_files import mentions
 
 PUBLISHED: Final = Published(
     "pidray",

@@ -25,18 +25,8 @@ from threatray.datasets.formats.coco_parts import CocoPart, read_coco_parts
 from threatray.datasets.formats.dvxray import PUBLISHED as SAME_CLASSES
 from threatray.datasets.formats.faults import number_of
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import (
-    Job,
-    Published,
-    Reading,
-    Things,
-    any_name,
-    json_of,
-    names_in,
-    own_id,
-    unannotated,
-    unknown_layout,
-)
+from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id, unknown_layout
+from threatray.datasets.formats.native_files import any_name, json_of, names_in, unannotated
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 

@@ -26,7 +26,8 @@ from typing import Final
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, any_name, names_in, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, Things, unknown_layout
+from threatray.datasets.formats.native_files import any_name, names_in
 from threatray.datasets.formats.sixray_lists import SixrayLists, list_files
 from threatray.datasets.formats.voc_things import add_objects, check_size
 from threatray.datasets.formats.voc_xml import parse_annotation

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from threatray.datasets.formats.faults import stays_inside
-from threatray.datasets.formats.native import Reading, without_suffix
+from threatray.datasets.formats.native import Reading
+from threatray.datasets.formats.native_files import without_suffix
 from threatray.errors import DataError
 
 SUBSETS: Final = ("10", "100", "1000")

@@ -24,7 +24,8 @@ from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import number_of
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, json_of, names_in, own_id, unannotated, unknown_layout
+from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id, unknown_layout
+from threatray.datasets.formats.native_files import json_of, names_in, unannotated
 from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
 

@@ -12,20 +12,8 @@ from pathlib import Path
 
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
-from threatray.datasets.formats.native import (
-    Job,
-    Published,
-    Reading,
-    Things,
-    listed_ids,
-    names_in,
-    number_in,
-    own_id,
-    some_names,
-    text_of,
-    unannotated,
-    without_suffix,
-)
+from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id
+from threatray.datasets.formats.native_files import listed_ids, names_in, number_in, some_names, text_of, unannotated, without_suffix
 from threatray.datasets.pixels import image_size
 
 _FIELDS = 6

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from threatray.datasets.formats.native import Things, number_in
+from threatray.datasets.formats.native import Things
+from threatray.datasets.formats.native_files import number_in
 from threatray.errors import DataError
 
 

@@ -94,6 +94,15 @@ def test_a_mistake_leaves_nothing_behind(
     assert left == []
 
 
+def test_a_wrong_folder_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("threatray.pipeline.stage.fingerprint", lambda _: pytest.fail("every file was read"))
+    (tmp_path / "notes.txt").write_text("no dataset")
+    assert main(["convert", str(tmp_path), "--to", "voc", "--out", str(tmp_path.parent / "o")]) == 3
+    assert "no dataset found. Looked for" in capsys.readouterr().err
+
+
 def test_what_a_killed_run_left_is_not_taken_for_its_own(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

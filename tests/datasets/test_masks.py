@@ -43,6 +43,8 @@ def test_a_polygon_fills_what_it_surrounds() -> None:
         ({"size": [37, 31], "counts": ""}, "not COCO run lengths"),
         ({"size": [37, 31], "counts": "1000"}, "runs cover .* pixels, the image has 1147"),
         ({"size": [37, 31], "counts": "zzzz"}, "not COCO run lengths"),
+        ({"size": [37, 31], "counts": "X15^\ud8001"}, "not COCO run lengths"),
+        ({"size": [37, 31], "counts": "총"}, "not COCO run lengths"),
         ({"size": [37, 31], "counts": "oooooooooo0"}, "longer than any image"),
         ({"size": [37, 31], "counts": [1, 2]}, "runs cover 3 pixels"),
         ({"size": [37, 31], "counts": [1148, -1]}, "no whole number"),
@@ -53,6 +55,8 @@ def test_a_polygon_fills_what_it_surrounds() -> None:
         ([[0, 0, float("nan"), 1, 1, 1]], "far outside"),
         ([[0, 0, 1e9, 0, 1e9, 1e9]], "far outside"),
         ([["a"] * 6], "no number"),
+        ([[True] * 6], "no number"),
+        ([[0, 0, 10**400, 1, 1, 1]], "far outside"),
     ],
 )
 def test_a_malformed_segmentation_is_refused_before_it_is_decoded(segmentation: Any, reason: str) -> None:

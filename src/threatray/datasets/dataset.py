@@ -119,9 +119,11 @@ class Entry:
 class Dataset:
     """A dataset as read: every entry sound as far as its header and annotation say.
 
+    All entries are in memory; ``formats.stream_dataset`` gives them one at a time.
+
     Args:
         root: The folder it was read from.
-        format_name: ``coco``, ``voc`` or ``image_folder``.
+        format_name: The name of its format, such as ``coco``, see ``formats.FORMATS``.
         classes: Class names in the file's order.
         entries: Images, sorted by id.
         set_aside: What was left out or changed, and why.

@@ -103,7 +103,9 @@ def _runs(segmentation: Mapping[Any, Any], height: int, width: int) -> NDArray[n
 
 def _decompressed(counts: str) -> NDArray[np.int64]:
     """COCO's text: five bits a character, lowest first, bit 5 says more follow; from the fourth run on, differences to two back."""
-    codes = np.frombuffer(counts.encode("utf-8"), np.uint8).astype(np.int64) - 48
+    if not counts.isascii():  # and JSON can spell halves of characters, which have no bytes at all
+        raise DataError("its mask's counts are not COCO run lengths")
+    codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
     if codes.size == 0 or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         raise DataError("its mask's counts are not COCO run lengths")
     ends = np.flatnonzero((codes & 32) == 0)

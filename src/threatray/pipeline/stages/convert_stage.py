@@ -9,7 +9,7 @@ from typing import Any
 from threatray.core.manifest import RunManifest
 from threatray.datasets.convert import Converted, writable
 from threatray.datasets.convert import convert as convert_dataset
-from threatray.datasets.formats.registry import read_dataset
+from threatray.datasets.formats.registry import detect_format, read_dataset
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.stage import Outcome, Run, run_stage
 
@@ -32,6 +32,8 @@ def convert(dataset: Path, to: str, out: Path, run: Run, *, format_name: str | N
         raise ConfigError(f"--to: expected one of {', '.join(writable())}, got {to!r}.")
     if dataset.is_dir() and out.resolve().is_relative_to(dataset.resolve()):
         raise ConfigError(f"--out {out}: lies inside the dataset {dataset}, which would change it. Choose another folder.")
+    if dataset.exists() and format_name is None:
+        detect_format(dataset)  # a wrong folder is said at once, not after every file below it was fingerprinted
 
     def body(work: Path) -> Outcome:
         _clear(work)

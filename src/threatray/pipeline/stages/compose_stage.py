@@ -20,6 +20,7 @@ from threatray.datasets.formats.coco_stream import write_annotation_stream
 from threatray.datasets.window_mask import encode_window
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.further_formats import check_formats, write_formats
+from threatray.pipeline.laws import ChannelLaws, Laws
 from threatray.pipeline.layers import write_layers
 from threatray.pipeline.sources import Located, Role, Sources, Taxonomy
 from threatray.pipeline.stage import Outcome, Run, run_stage
@@ -75,7 +76,7 @@ class _Shared:
     positions: Mapping[str, list[tuple[float, float]]]
     seed: int
     folder: Path
-    law: Law = ChannelLaw()
+    laws: Laws = ChannelLaws()
 
 
 def compose(
@@ -147,12 +148,13 @@ def compose_bag(shared: _Shared, planned: tuple[PlannedComposite, ...]) -> list[
     try:
         bag = StoredBag.read(located.entry, shared.sources.quantity)
         known = BagMap.of_levels(bag.scan.levels, bag.white, shared.config.bag)
+        law = shared.laws.of(bag, known)
     except DataError as error:  # a bag that cannot be read, or shows no air
         return [{"item": each.id, "kind": UNREADABLE, "reason": str(error)} for each in planned]
-    return [_composed(shared, each, located, bag, known) for each in planned]
+    return [_composed(shared, each, located, bag, known, law) for each in planned]
 
 
-def _composed(shared: _Shared, planned: PlannedComposite, located: Located, bag: StoredBag, known: BagMap) -> dict[str, Any]:
+def _composed(shared: _Shared, planned: PlannedComposite, located: Located, bag: StoredBag, known: BagMap, law: Law) -> dict[str, Any]:
     drawn = draw_composite(
         known,
         planned.bag_id,
@@ -165,7 +167,7 @@ def _composed(shared: _Shared, planned: PlannedComposite, located: Located, bag:
     if isinstance(drawn, Refused):
         return {"item": planned.id, "kind": drawn.reason.value, "reason": str(drawn)}
     try:
-        made = replay(bag, drawn, shared.library, shared.law)
+        made = replay(bag, drawn, shared.library, law)
     except DataError as error:
         return {"item": planned.id, "kind": "cannot be projected", "reason": str(error)}
     files = write_levels(shared.folder, planned.id, bag, made.levels, shared.output)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from threatray.core import COLOUR, DUAL_ENERGY, GREY, Quantity, Signature, XrayImage, box_of_mask
 from threatray.errors import DataError
 from threatray.tip.compose import CHANGE_EPSILON, CompositeParams, Insertion
-from threatray.tip.levels import ChannelLaw, StoredScan, compose_levels
+from threatray.tip.levels import ChannelLaw, EnergyLaw, StoredScan, compose_levels
 from threatray.tip.vary import VariationParams, vary
 
 seeds = st.integers(0, 2**32 - 1)
@@ -178,3 +178,29 @@ def test_refuses_what_cannot_be_projected(bar_of):
         StoredScan(np.zeros((2, 3, 4), np.float32), DUAL_ENERGY)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="2 channels but 1 channel names"):
         StoredScan(np.zeros((2, 3, 4), np.uint8), GREY)
+
+
+class _Halving:
+    """Stands in for a palette: shows half the levels where any energy is attenuated, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.added: np.ndarray | None = None
+
+    def window(self, bag: np.ndarray, added: np.ndarray) -> np.ndarray:
+        self.added = added
+        return np.where((added > 0).any(axis=0)[..., None], bag // 2, bag).astype(np.uint8)
+
+
+def test_colour_goes_through_its_two_energies_where_the_law_says_so(bar_of):
+    levels = np.full((3, 20, 30), 200, np.uint8)
+    palette = _Halving()
+    params = CompositeParams("bag", (at(4, 5), at(8, 7)))
+    made = compose_levels(StoredScan(levels, COLOUR), params, lambda _: bar_of(12, 4, 0.4), EnergyLaw(palette))
+    assert palette.added.shape == (2, 6, 16)
+    np.testing.assert_allclose(palette.added[:, 3, 6], -2 * np.log(0.4), rtol=1e-5)  # attenuations of both threats, added
+    assert (made.levels[:, 5:9, 4:16] == 100).all()
+    assert (made.levels[:, 0] == 200).all()
+    with pytest.raises(DataError, match="projection by energies is for scans in colour"):
+        compose_levels(stored(0, GREY, np.uint8), params, lambda _: bar_of(12, 4, 0.4), EnergyLaw(palette))
+    with pytest.raises(DataError, match="the bag takes channels"):
+        compose_levels(StoredScan(levels, COLOUR), params, lambda _: bar_of(12, 4, 0.4, 3), EnergyLaw(palette))

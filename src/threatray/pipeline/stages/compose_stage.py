@@ -20,8 +20,8 @@ from threatray.datasets.formats.coco_stream import write_annotation_stream
 from threatray.datasets.window_mask import encode_window
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.further_formats import check_formats, write_formats
+from threatray.pipeline.laws import ChannelLaws, Laws, PaletteLaws
 from threatray.pipeline.layers import write_layers
-from threatray.pipeline.palettes import ScannerPalettes
 from threatray.pipeline.sources import Located, Role, Sources, Taxonomy
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.plan_stage import PLAN_FILE
@@ -29,10 +29,9 @@ from threatray.pipeline.stages.signatures_stage import read_places, read_stage_p
 from threatray.pipeline.stored_bag import ImageOutput, StoredBag, write_levels
 from threatray.pipeline.workers import JobResults, run_jobs_to_disk
 from threatray.tip.bag_map import BagMap
-from threatray.tip.colour import ColourTip
 from threatray.tip.compose import CompositeParams
 from threatray.tip.draw import ComposeConfig, draw_composite
-from threatray.tip.levels import ChannelLaw, EnergyLaw, Law, LevelsComposite, WindowMask, compose_levels
+from threatray.tip.levels import ChannelLaw, Law, LevelsComposite, WindowMask, compose_levels
 from threatray.tip.library import SignatureLibrary
 from threatray.tip.refusal import Refused
 from threatray.tip.signature_cache import CachedLibrary
@@ -77,7 +76,7 @@ class _Shared:
     positions: Mapping[str, list[tuple[float, float]]]
     seed: int
     folder: Path
-    palettes: ScannerPalettes | None = None
+    laws: Laws = ChannelLaws()
 
 
 def compose(
@@ -120,7 +119,9 @@ def compose(
         _, positions = read_places(signatures)
         used = {composite.bag_id: bags[composite.bag_id] for composite in wanted.composites}
         opened = CachedLibrary(SignatureLibrary.open(library))
-        shared = _Shared(config, output, sources, used, opened, positions, run.seed, work, read_stage_palettes(signatures))
+        palettes = read_stage_palettes(signatures)
+        laws: Laws = ChannelLaws() if palettes is None else PaletteLaws(palettes)
+        shared = _Shared(config, output, sources, used, opened, positions, run.seed, work, laws)
         with run.progress.task("compose", "bag") as update:
             done = run_jobs_to_disk(
                 compose_bag, shared, by_bag(wanted.composites), workers=run.workers, update=update, ledger=work / ".composites.ledger"
@@ -149,21 +150,10 @@ def compose_bag(shared: _Shared, planned: tuple[PlannedComposite, ...]) -> list[
     try:
         bag = StoredBag.read(located.entry, shared.sources.quantity)
         known = BagMap.of_levels(bag.scan.levels, bag.white, shared.config.bag)
-        law = law_for(bag, known, shared.palettes)
-    except DataError as error:  # a bag that cannot be read, shows no air, or comes from a screen without a palette
+        law = shared.laws.of(bag, known)
+    except DataError as error:  # a bag that cannot be read, or shows no air
         return [{"item": each.id, "kind": UNREADABLE, "reason": str(error)} for each in planned]
     return [_composed(shared, each, located, bag, known, law) for each in planned]
-
-
-def law_for(bag: StoredBag, known: BagMap, palettes: ScannerPalettes | None) -> Law:
-    """By the two energies behind the colours where the scanner's palette is known, else channel by channel.
-
-    Raises:
-        DataError: A picture whose air none of the palettes has, or one without colours.
-    """
-    if palettes is None or bag.white is not None:
-        return ChannelLaw()
-    return EnergyLaw(ColourTip(palettes.of(known.air / np.float32(np.iinfo(bag.scan.levels.dtype).max))))
 
 
 def _composed(shared: _Shared, planned: PlannedComposite, located: Located, bag: StoredBag, known: BagMap, law: Law) -> dict[str, Any]:

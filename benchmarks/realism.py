@@ -34,7 +34,7 @@ from threatray.tip.placement import place
 from threatray.tip.refusal import Refused
 
 Pixels = NDArray[np.uint8]
-PATCH, PATCHES = 64, 3
+PATCH, PATCHES = 64, 2
 MIN_QUALITY = 0.55
 
 
@@ -145,7 +145,9 @@ def pairs(scanned: list[Scan], rng: np.random.Generator) -> Iterator[Pair]:
                 under = attenuation[max(0, y) : y + ring.shape[0], max(0, x) : x + ring.shape[1]]
                 around = under[ring[max(0, -y) :, max(0, -x) :][: under.shape[0], : under.shape[1]]]
                 inside = attenuation[spot.y : spot.y + mask.shape[0], spot.x : spot.x + mask.shape[1]][mask]
-                cost = sum(abs(float(v.mean()) - scan.ring[0]) + abs(float(v.std()) - scan.ring[1]) for v in (around, inside))
+                # The signature still holds what structure lay behind it at home, so a calm place is wanted under it.
+                cost = abs(float(around.mean()) - scan.ring[0]) + abs(float(around.std()) - scan.ring[1])
+                cost += abs(float(inside.mean()) - scan.ring[0]) + float(inside.std())
                 if best is None or cost < best[0]:
                     best = (cost, other, spot, turn)
         if best is None:
@@ -153,13 +155,30 @@ def pairs(scanned: list[Scan], rng: np.random.Generator) -> Iterator[Pair]:
         _, other, spot, turn = best
         mask = turned(seen.mask, turn)
         home, home_at = crop(scan.pixels, x0, y0, seen.mask.shape)
-        bag, bag_at = crop(other.pixels, spot.x, spot.y, mask.shape)
+        x, y = on_grid(spot.x, spot.y, (x0, y0), seen.mask.shape, turn, other.image.size)
+        bag, bag_at = crop(other.pixels, x, y, mask.shape)
         if min(*home.shape[:2], *bag.shape[:2]) < PATCH:
             continue
         yield Pair(
             scan.family, scan.half, scan.number, other.air, home, home_at, bag, bag_at, seen.mask, mask,
             turned(seen.image.values, turn), turned(energies.image.attenuation().values, turn),
         )  # fmt: skip
+
+
+def on_grid(x: int, y: int, home: tuple[int, int], size: tuple[int, int], turn: int, picture: tuple[int, int]) -> tuple[int, int]:
+    """The place at most 8 pixels away where the signature's own 16-pixel JPEG grid falls on the bag's."""
+    rows, columns = (np.arange(start, start + length) % 16 for start, length in zip(home[::-1], size, strict=True))
+    phases = np.stack(np.broadcast_arrays(rows[:, None], columns[None]))
+    moved = turned(phases, turn)
+    found = []
+    for at, axis, limit in ((x, 2, picture[1]), (y, 1, picture[0])):
+        line = np.moveaxis(moved, axis, 1)[:, :, 0]
+        steps = line[0] if len(set(line[0][:2])) == 2 else line[1]
+        rising = (int(steps[1]) - int(steps[0])) % 16 == 1
+        phase = int(steps[0]) if rising else 15 - int(steps[0])
+        near = at + (phase - at + 8) % 16 - 8
+        found.append(near if 0 <= near <= limit - len(steps) else at)
+    return found[0], found[1]
 
 
 def crop(pixels: Pixels, x: int, y: int, size: tuple[int, int], pad: int = 48) -> tuple[Pixels, tuple[int, int]]:

@@ -17,7 +17,7 @@ UNFORESEEN: Final = 1
 COMMANDS: Final = {
     "demo": "Run the whole way on the embedded scanner and write a report.",
     "run": "Run the whole way on your own scans and photos, as a project file says.",
-    "init": "Write a project file to fill in.",
+    "init": "Write a project file to fill in, or the shipped taxonomy to change.",
     "doctor": "Check this machine and installation.",
     "phantom": "Make scans, benign bags, photos and a test set with the embedded scanner and camera.",
     "inspect": "Count what is in a dataset: classes, sizes, duplicates, faults, imbalance.",

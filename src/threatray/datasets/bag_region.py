@@ -61,15 +61,16 @@ def bag_region(pixels: NDArray[np.uint8]) -> BagRegion:
         >>> found.air.tolist(), found.area, found.crop
         ([250.0, 250.0, 250.0], 0.25, (slice(10, 30, None), slice(20, 50, None)))
     """
-    coarse = (pixels >> 3).astype(np.int32)
-    codes = (coarse[..., 0] << 10) | (coarse[..., 1] << 5) | coarse[..., 2]
+    codes = ((pixels[..., 0] >> 3).astype(np.uint16) << 10) | ((pixels[..., 1] >> 3).astype(np.uint16) << 5) | (pixels[..., 2] >> 3)
     light = brightness_of(pixels)
-    commonest = int(np.bincount(codes[light >= np.median(light)]).argmax())
-    air = np.median(pixels[codes == commonest], axis=0).astype(np.float64)
+    commonest = int(np.bincount(codes[light >= np.median(light[::2, ::2])]).argmax())
+    air = np.median(pixels[codes == commonest][::2], axis=0).astype(np.float64)
     mask = np.zeros(codes.shape, np.bool_)
-    for channel, level in enumerate(air.tolist()):
+    for channel, level in enumerate(air.round().astype(int).tolist()):
         plane = pixels[..., channel]
-        mask |= (plane < level - _FROM_AIR) | (plane > level + _FROM_AIR)
+        mask |= plane < max(level - _FROM_AIR, 0)
+        if level + _FROM_AIR < 255:
+            mask |= plane > level + _FROM_AIR
     rows, columns = np.flatnonzero(mask.mean(axis=1) > _LEAST_SHARE), np.flatnonzero(mask.mean(axis=0) > _LEAST_SHARE)
     if len(rows) < _LEAST_SIDE or len(columns) < _LEAST_SIDE:
         return BagRegion(air, light, mask, (slice(0, pixels.shape[0]), slice(0, pixels.shape[1])))

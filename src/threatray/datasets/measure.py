@@ -14,13 +14,18 @@ from threatray.datasets.fingerprints import Fingerprint, fingerprint_of
 from threatray.datasets.reduced import read_reduced
 from threatray.errors import DataError
 
-HUE_BINS: Final = 12
-"""30 degrees each, from red."""
+HUE_BINS: Final = 36
+"""10 degrees each, from red."""
 
 _COLOURED: Final = 40
 """Saturation of 255 from which a pixel's hue means something."""
 
 _DARKEST: Final = 1 / 255
+_DENSE: Final = 0.8
+"""Mean attenuation from which what is boxed is metal for the most part; below it, equally dense matter is anything."""
+
+
+_Cells = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Measurement:
         saturation: Mean saturation of the bag, 0 to 1.
         hues: Shares of the bag's coloured pixels over ``HUE_BINS`` bins: the palette.
         things: One for each annotated thing.
+        dark_outside: How much of the picture lets through as little as what is boxed (in the mean) but lies outside all boxes,
+            as a multiple of what lies inside; 0 without boxes, or where what is boxed is not dense enough to tell.
     """
 
     fingerprint: Fingerprint
@@ -59,6 +66,7 @@ class Measurement:
     saturation: float = 0.0
     hues: tuple[float, ...] = (0.0,) * HUE_BINS
     things: tuple[ThingMeasure, ...] = ()
+    dark_outside: float = 0.0
 
 
 def measure(entry: Entry) -> Measurement:
@@ -78,26 +86,26 @@ def measure(entry: Entry) -> Measurement:
     region = bag_region(read.pixels)
     saturation, hues = (0.0, (0.0,) * HUE_BINS) if read.grey else _palette(read.pixels, region.mask)
     red, green, blue = region.air.tolist()
-    return Measurement(fingerprint_of(read, region), (red, green, blue), read.grey, region.area, saturation, hues, _things(entry, region))
+    things, dark = _things(entry, region)
+    return Measurement(fingerprint_of(read, region), (red, green, blue), read.grey, region.area, saturation, hues, things, dark)
 
 
 def _palette(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[float, tuple[float, ...]]:
     import cv2
 
-    bag = pixels[mask]
-    if not len(bag):
-        return 0.0, (0.0,) * HUE_BINS
-    tones = cv2.cvtColor(bag[None], cv2.COLOR_RGB2HSV)[0]
-    coloured = tones[tones[:, 1] > _COLOURED, 0]
+    tones = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2HSV)
+    saturation = tones[..., 1]
+    coloured = tones[..., 0][mask & (saturation > _COLOURED)]
     counts = np.bincount(coloured.astype(np.int64) * HUE_BINS // 180, minlength=HUE_BINS)[:HUE_BINS]
     total = max(int(counts.sum()), 1)
-    return float(tones[:, 1].mean()) / 255, tuple(round(float(count) / total, 4) for count in counts)
+    mean = cv2.mean(saturation, mask=mask.view(np.uint8))[0]
+    return float(mean) / 255, tuple(round(float(count) / total, 4) for count in counts)
 
 
-def _things(entry: Entry, region: BagRegion) -> tuple[ThingMeasure, ...]:
+def _things(entry: Entry, region: BagRegion) -> tuple[tuple[ThingMeasure, ...], float]:
     """Sums over boxes from summed-area tables, so that many boxes cost no more than one."""
     if not len(entry.things):
-        return ()
+        return (), 0.0
     import cv2
 
     height, width = region.mask.shape
@@ -108,7 +116,7 @@ def _things(entry: Entry, region: BagRegion) -> tuple[ThingMeasure, ...]:
     steps[:-1, :] += np.abs(np.diff(grey, axis=0))
     sums, step_sums = cv2.integral(attenuation, sdepth=cv2.CV_64F), cv2.integral(steps, sdepth=cv2.CV_64F)
     across, down = width / entry.width, height / entry.height
-    found = []
+    found, boxes = [], []
     for x0, y0, x1, y1 in entry.boxes.tolist():
         inner = _cells(x0 * across, y0 * down, x1 * across, y1 * down, width, height)
         wide, high = 0.25 * (x1 - x0), 0.25 * (y1 - y0)
@@ -116,11 +124,20 @@ def _things(entry: Entry, region: BagRegion) -> tuple[ThingMeasure, ...]:
         inside, area = _sum(sums, inner), _area(inner)
         ring = _area(outer) - area
         around = (_sum(sums, outer) - inside) / ring if ring else 0.0
+        boxes.append(inner)
         found.append(ThingMeasure(round(inside / area, 5), round(max(around, 0.0), 5), round(_sum(step_sums, inner) / area, 5)))
-    return tuple(found)
+    return tuple(found), _dark_outside(attenuation, boxes, np.mean([one.attenuation for one in found]))
 
 
-_Cells = tuple[int, int, int, int]
+def _dark_outside(attenuation: NDArray[np.float32], boxes: list[_Cells], mean: np.floating[Any]) -> float:
+    if mean < _DENSE:
+        return 0.0
+    dark = attenuation >= float(mean)
+    everywhere = int(dark.sum())
+    for left, top, right, bottom in boxes:
+        dark[top:bottom, left:right] = False
+    outside = int(dark.sum())
+    return round(outside / max(everywhere - outside, 1), 3)
 
 
 def _cells(x0: float, y0: float, x1: float, y1: float, width: int, height: int) -> _Cells:

@@ -17,8 +17,11 @@ from threatray.core.image_file import MAX_PIXELS, read_pixels
 from threatray.datasets.dataset import Entry
 from threatray.errors import DataError
 
-SMALL_SIDE: Final = 192
-"""The longest side is halved as long as it stays at least this."""
+SMALL_SIDE: Final = 224
+"""Longest side of the small picture; smaller pictures stay as they are."""
+
+_LEAST_DECODED: Final = 192
+"""A JPEG is decoded at a half as long as its longest side stays at least this."""
 
 _EXIF_ORIENTATION: Final = 0x0112
 
@@ -104,7 +107,7 @@ def _jpeg(path: Path, content: bytes) -> tuple[NDArray[np.uint8], tuple[int, int
         raise DataError(
             f"{path}: cannot be decoded as an image ({type(error).__name__}: {error}). The file is broken or cut off."
         ) from None
-    return pixels, (height, width)
+    return _averaged(pixels), (height, width)
 
 
 def _divisor(width: int, height: int) -> int:
@@ -115,7 +118,7 @@ def _divisor(width: int, height: int) -> int:
         (4, 1, 8)
     """
     divisor = 1
-    while divisor < 8 and max(width, height) // (2 * divisor) >= SMALL_SIDE:
+    while divisor < 8 and max(width, height) // (2 * divisor) >= _LEAST_DECODED:
         divisor *= 2
     return divisor
 
@@ -126,8 +129,8 @@ def _averaged(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     height, width = pixels.shape[:2]
-    divisor = _divisor(width, height)
-    if divisor == 1:
+    factor = SMALL_SIDE / max(height, width)
+    if factor >= 1:
         return np.asarray(pixels, np.uint8)
-    size = (-(-width // divisor), -(-height // divisor))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

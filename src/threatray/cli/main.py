@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "init": "Write a project file to fill in, or the shipped taxonomy to change.",
     "doctor": "Check this machine and installation.",
     "phantom": "Make scans, benign bags, photos and a test set with the embedded scanner and camera.",
-    "inspect": "Count what is in a dataset: classes, sizes, duplicates, faults, imbalance.",
+    "inspect": "Count what is in a dataset: classes, sizes, scanners, copies, known traps, faults; as a page and as JSON.",
     "convert": "Write a dataset in another format.",
     "split": "Split scans and bags into training, validation and test, never cutting a group.",
     "photos": "Cut objects out of photos.",

@@ -181,7 +181,7 @@ def _contradictory(evidence: Evidence) -> list[Trap]:
     apart = int((overlaps < 0.1).sum())
     headline = (
         f"{len(pairs)} pair(s) of byte-identical images have different boxes ({', '.join(sorted(labels))}); the boxes of a pair overlap "
-        f"by {np.median(overlaps):.2f} in the median (intersection over union), {apart} pair(s) hardly at all."
+        f"by {np.median(overlaps):.2f} in the median (intersection over union)" + (f", {apart} pair(s) hardly at all." if apart else ".")
     )
     advice = "Keep one of each pair, or both boxes if they mark two things. The overlap is also how well people agree on a box here."
     order = sorted(pairs, key=lambda pair: pair[2])

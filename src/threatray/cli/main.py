@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "phantom": "Make scans, benign bags, photos and a test set with the embedded scanner and camera.",
     "inspect": "Count what is in a dataset: classes, sizes, scanners, copies, known traps, faults; as a page and as JSON.",
     "convert": "Write a dataset in another format.",
-    "split": "Split scans and bags into training, validation and test, never cutting a group.",
+    "split": "Split scans and bags into training, validation and test, never cutting a bag.",
     "photos": "Cut objects out of photos.",
     "signatures": "Isolate threat signatures from labelled scans.",
     "train": "Train a CycleGAN from photo crops to X-ray signatures.",

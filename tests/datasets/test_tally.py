@@ -72,11 +72,11 @@ def test_an_image_takes_a_few_hundred_bytes() -> None:
     count = 50_000
     inspector = Inspector(Path("/root"), ("gun",), pixels=True)
     rng = np.random.default_rng(0)
-    codes = rng.integers(0, 2**64 - 1, (count, 3), np.uint64)
+    codes = rng.integers(0, 2**64 - 1, (count, 4), np.uint64)
     tracemalloc.start()
     for number in range(count):
-        one, two, three = (int(code) for code in codes[number])
-        measured = Measurement(Fingerprint(f"{number + 1:032x}", one, "", two, three), (250.0, 250.0, 250.0), bag_area=0.5)
+        one, *others = (int(code) for code in codes[number])
+        measured = Measurement(Fingerprint(f"{number + 1:032x}", one, "", *others), (250.0, 250.0, 250.0), bag_area=0.5)
         inspector.add(entry(f"image-{number:07}", [[1, 2, 30, 40]], ("gun",)), measured)
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -29,9 +29,9 @@ def entry(name: str, *things: tuple[str, Sequence[float]], size: tuple[int, int]
 def look(seed: int, flip: int = 0) -> Fingerprint:
     """Hashes drawn from a seed, with some bits flipped in each."""
     rng = np.random.default_rng(seed)
-    codes = [int(code) ^ flip for code in rng.integers(2**62, 2**64 - 1, 3, np.uint64)]
+    codes = [int(code) ^ flip for code in rng.integers(2**62, 2**64 - 1, 4, np.uint64)]
     digest = f"{seed + 1:08x}{flip:08x}" * 4
-    return Fingerprint(digest, codes[0], "", codes[1], codes[2])
+    return Fingerprint(digest, codes[0], "", *codes[1:])
 
 
 def inspected(*pairs: tuple[Entry, Measurement]) -> Inspection:

@@ -16,6 +16,9 @@ _LEAST_SHARE: Final = 0.02
 
 _LEAST_SIDE: Final = 8
 
+_DENSE: Final = 80
+"""Grey levels of 255 that a pixel is darker than air to count as dense."""
+
 
 @dataclass(frozen=True, eq=False)
 class BagRegion:
@@ -26,12 +29,14 @@ class BagRegion:
         brightness: (h, w) mean of the three channels, 0 to 255.
         mask: (h, w) bool, pixels that differ from air.
         crop: Rows and columns that hold the bag; the whole picture if there is none.
+        dense_crop: Rows and columns that hold what is much darker than air, without straps and cloth, which lie anew in every scan.
     """
 
     air: NDArray[np.float64]
     brightness: NDArray[np.float32]
     mask: NDArray[np.bool_]
     crop: tuple[slice, slice]
+    dense_crop: tuple[slice, slice]
 
     @property
     def area(self) -> float:
@@ -58,8 +63,8 @@ def bag_region(pixels: NDArray[np.uint8]) -> BagRegion:
     Example:
         >>> picture = np.full((40, 60, 3), 250, np.uint8); picture[10:30, 20:50] = (200, 120, 60)
         >>> found = bag_region(picture)
-        >>> found.air.tolist(), found.area, found.crop
-        ([250.0, 250.0, 250.0], 0.25, (slice(10, 30, None), slice(20, 50, None)))
+        >>> found.air.tolist(), found.area, found.crop, found.crop == found.dense_crop
+        ([250.0, 250.0, 250.0], 0.25, (slice(10, 30, None), slice(20, 50, None)), True)
     """
     codes = ((pixels[..., 0] >> 3).astype(np.uint16) << 10) | ((pixels[..., 1] >> 3).astype(np.uint16) << 5) | (pixels[..., 2] >> 3)
     light = brightness_of(pixels)
@@ -71,7 +76,13 @@ def bag_region(pixels: NDArray[np.uint8]) -> BagRegion:
         mask |= plane < max(level - _FROM_AIR, 0)
         if level + _FROM_AIR < 255:
             mask |= plane > level + _FROM_AIR
+    dense = light < float(air.mean()) - _DENSE
+    return BagRegion(air, light, mask, _bounds(mask), _bounds(dense))
+
+
+def _bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns that hold more than a little of a mask; everything where these are hardly any."""
     rows, columns = np.flatnonzero(mask.mean(axis=1) > _LEAST_SHARE), np.flatnonzero(mask.mean(axis=0) > _LEAST_SHARE)
     if len(rows) < _LEAST_SIDE or len(columns) < _LEAST_SIDE:
-        return BagRegion(air, light, mask, (slice(0, pixels.shape[0]), slice(0, pixels.shape[1])))
-    return BagRegion(air, light, mask, (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)))
+        return slice(0, mask.shape[0]), slice(0, mask.shape[1])
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

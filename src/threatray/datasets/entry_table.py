@@ -106,7 +106,7 @@ class EntryTable:
         if measured is not None:
             one = measured.fingerprint
             self._digests += bytes.fromhex(one.sha256[:32]) if one.sha256 else bytes(16)
-            self._codes.extend((one.look, one.bag_look, one.outline))
+            self._codes.extend(one.codes)
             self._features.extend(scanner_features(measured))
             self._bag_areas.append(measured.bag_area)
             self._dark_outside.append(measured.dark_outside)
@@ -149,8 +149,8 @@ class EntryTable:
 
     @property
     def codes(self) -> NDArray[np.uint64]:
-        """(N, 3) hashes; no rows without pixels."""
-        return np.frombuffer(self._codes, np.uint64).reshape(-1, 3)
+        """(N, 4) hashes; no rows without pixels."""
+        return np.frombuffer(self._codes, np.uint64).reshape(-1, 4)
 
     @property
     def digests(self) -> NDArray[np.void]:

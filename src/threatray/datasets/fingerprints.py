@@ -19,10 +19,15 @@ ProgressCallback = Callable[[int, int], None]
 """Called with (done, total)."""
 
 LOOK_BITS: Final = 6
-"""Whole picture and bag alone, DCT hash. On 1,300 SIXray scans every pair this close shows one bag; two bits more joins strangers."""
+"""Whole picture, bag alone, and its dense part, DCT hash.
+
+On 1,300 SIXray scans every pair this close shows one bag (looked at one by one); two bits more joins strangers.
+"""
 
 OUTLINE_BITS: Final = 5
 """Bag alone, difference hash: a bag scanned again after something in it moved."""
+
+_BITS: Final = (LOOK_BITS, LOOK_BITS, LOOK_BITS, OUTLINE_BITS)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Fingerprint:
         look: DCT hash of the shown image (of the high energy where there is no colour).
         fault: Why it cannot be read, or empty.
         bag_look: DCT hash of the bag alone, without the air around it: a bag scanned again lies elsewhere in the picture.
+        dense_look: DCT hash of the bag's dense part alone, without straps and cloth, which lie anew in every scan.
         outline: Difference hash of the bag alone.
     """
 
@@ -41,7 +47,13 @@ class Fingerprint:
     look: int
     fault: str = ""
     bag_look: int = 0
+    dense_look: int = 0
     outline: int = 0
+
+    @property
+    def codes(self) -> tuple[int, int, int, int]:
+        """Its four hashes: whole picture, bag, dense part, outline."""
+        return self.look, self.bag_look, self.dense_look, self.outline
 
 
 def fingerprint(entry: Entry) -> Fingerprint:
@@ -56,7 +68,10 @@ def fingerprint(entry: Entry) -> Fingerprint:
 def fingerprint_of(read: Reduced, region: BagRegion) -> Fingerprint:
     """Of a picture that has been read."""
     bag = region.brightness[region.crop]
-    return Fingerprint(read.sha256, perceptual_hash(region.brightness), "", perceptual_hash(bag), gradient_hash(bag))
+    dense = region.brightness[region.dense_crop]
+    return Fingerprint(
+        read.sha256, perceptual_hash(region.brightness), "", perceptual_hash(bag), perceptual_hash(dense), gradient_hash(bag)
+    )
 
 
 def fingerprints(dataset: Dataset, progress: ProgressCallback | None = None) -> dict[str, Fingerprint]:
@@ -88,14 +103,14 @@ def near_groups(found: Mapping[str, Fingerprint], *, largest: int | None = None)
         largest: Longer chains of alike pictures are taken apart, see ``near_duplicate_groups``.
     """
     names = sorted(name for name, one in found.items() if not one.fault)
-    codes = np.array([(found[name].look, found[name].bag_look, found[name].outline) for name in names], np.uint64).reshape(-1, 3)
+    codes = np.array([found[name].codes for name in names], np.uint64).reshape(-1, len(_BITS))
     numbers = near_duplicate_groups(looks_of(codes), len(names), largest=largest).numbers
     return together(names, numbers)
 
 
 def looks_of(codes: NDArray[np.uint64]) -> tuple[Looks, ...]:
-    """(N, 3) hashes (look, bag look, outline) with the limit of each."""
-    return tuple(Looks(codes[:, place], bits) for place, bits in enumerate((LOOK_BITS, LOOK_BITS, OUTLINE_BITS)))
+    """(N, 4) hashes, see ``Fingerprint.codes``, with the limit of each."""
+    return tuple(Looks(codes[:, place], bits) for place, bits in enumerate(_BITS))
 
 
 def together(names: Sequence[str], numbers: Sequence[int]) -> tuple[tuple[str, ...], ...]:

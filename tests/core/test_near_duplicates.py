@@ -35,9 +35,11 @@ def test_pairs_agree_with_the_slow_loop(hashes: list[int], most_bits: int) -> No
 
 
 def test_pairs_are_found_across_blocks() -> None:
-    hashes = np.random.default_rng(0).integers(0, 2**63, 1500).tolist()
-    hashes[1400] = hashes[3] ^ 1
-    assert near_duplicate_pairs(hashes) == [(3, 1400)]
+    """With one bit allowed there are two bands; hashes without even bits all share one, which is then compared in blocks."""
+    odd_bits = 0xAAAAAAAAAAAAAAAA
+    hashes = [int(code) & odd_bits for code in np.random.default_rng(0).integers(0, 2**63, 1500)]
+    hashes[1400] = hashes[3] ^ 0b10
+    assert near_duplicate_pairs(hashes, most_bits=1) == [(3, 1400)]
 
 
 @settings(deadline=None, max_examples=60)

@@ -121,6 +121,8 @@ def _composed(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
     if isinstance(drawn, Refused):
         return {"item": planned.id, "reason": str(drawn)}
     sample, colour = replay(view, planned.id, drawn, shared.library)
+    threats = (shared.library.entry(threat.signature_id).origin.provenance for threat in planned.threats)
+    sample = replace(sample, provenance=bag.provenance.joined(*threats))
     dual = sample.image if shared.quantity is Quantity.TRANSMISSION else None
     files = write_images(shared.folder, planned.id, colour=colour, dual=dual)
     record = image_record(sample, files)

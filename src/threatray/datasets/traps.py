@@ -23,7 +23,8 @@ _ENOUGH: Final = 20
 """Images on each side below which no trap is claimed."""
 
 _TELLS: Final = 0.75
-_BETTER_GUESS: Final = 0.15
+_FEWER_ERRORS: Final = 0.3
+"""Share of a blind guess's errors that knowing the scanner must spare."""
 _RARE: Final = 20
 _STEEP: Final = 20
 _NEIGHBOURS: Final = 5
@@ -227,7 +228,7 @@ def _scanner_tells(evidence: Evidence) -> list[Trap]:
         ("scanner_tells_class", "the classes of threats", [one for one in kinds if one[0]]),
     ):
         base, guess = _guess(told)
-        if len(told) >= _ENOUGH and guess - base >= _BETTER_GUESS:
+        if len(told) >= _ENOUGH and guess - base >= _FEWER_ERRORS * (1 - base) > 0:
             headline = f"The scanner tells {what}: who knows only the cluster guesses {guess:.0%} right, who knows nothing {base:.0%}."
             advice = "Report results for each scanner, and do not let one kind of image come from one scanner only."
             found.append(Trap(kind, Sureness.LIKELY, headline, advice))

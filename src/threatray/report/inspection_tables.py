@@ -45,7 +45,7 @@ def class_table(one: Mapping[str, Any]) -> Table:
         Column("Aspect", hint="median of box width over height"),
         Column("Without box", hint="images that name the class as a whole, without a box"),
     )
-    return _without_empty(Table("Classes", columns, tuple(rows)), keep=7)
+    return _without_empty(Table("Labels and what they stand for", columns, tuple(rows)), keep=7)
 
 
 def hidden_table(one: Mapping[str, Any]) -> Table:

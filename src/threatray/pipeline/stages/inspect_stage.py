@@ -149,7 +149,8 @@ def _summary(inspected: Mapping[Role, Inspection], written: Mapping[str, Any]) -
                 "near-duplicate groups": len(one.near_duplicates),
                 "scanners": len(one.scanners),
             }
-        said["traps"] = {f"{trap.kind} ({trap.sureness.value})": trap.headline for trap in one.traps}
+        if one.traps:
+            said["traps"] = {trap.kind: {trap.sureness.value: trap.headline} for trap in one.traps}
         summary[role.value] = said
     return summary
 

@@ -31,6 +31,8 @@ _NEIGHBOURS: Final = 5
 _MOST_EXAMPLES: Final = 8
 _LIES_ALIKE: Final = 2
 _MORE_OUTSIDE: Final = 3
+_TELLING: Final = 0.1
+"""Share of the labelled images with much dense matter outside the box from which it is likely that tools are among it."""
 
 
 class Sureness(StrEnum):
@@ -127,31 +129,35 @@ def separability(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
 
 def _one_box(evidence: Evidence) -> list[Trap]:
     tally = evidence.tally
-    labelled = {count for count in tally.things_per_image if count}
+    counts = {count for count in tally.things_per_image if count}
     used = [name for name, one in tally.classes.items() if one.instances]
-    if labelled != {1} or len(used) < 2 or tally.threats < _ENOUGH:
+    if counts != {1} or len(used) < 2 or tally.threats < _ENOUGH:
         return []
-    headline = f"Every labelled image has exactly one box, though the set has {len(used)} classes: other tools in the same bag have no box."
+    table = evidence.table
+    one = f"Every labelled image has exactly one box, though the set has {len(used)} classes: "
+    headline, sureness = f"{one}either each bag holds one threat, or other tools in it have no box.", Sureness.POSSIBLE
     advice = (
         "Do not count a detection outside the box as a false alarm, do not cut bags with threats as benign background, "
         "and judge false alarms on benign images only."
     )
-    unboxed = [group for group in evidence.near if _boxes_differ(evidence.table, group)]
+    unboxed = [group for group in evidence.near if _boxes_differ(table, group)]
     if unboxed:
-        headline += f" In {len(unboxed)} group(s) of images of one bag, lying alike, the single boxes mark different things."
-        return [Trap("one_box_an_image", Sureness.SEEN, headline, advice, _examples(evidence.table, unboxed))]
-    dark = evidence.table.dark_outside
-    if not len(dark):
-        return [Trap("one_box_an_image", Sureness.LIKELY, headline, advice)]
-    labelled_places = np.flatnonzero(~evidence.table.benign & evidence.table.readable)
-    more = labelled_places[dark[labelled_places] > _MORE_OUTSIDE]
-    if len(more):
-        headline += (
-            f" In {len(more)} of them ({len(more) / len(labelled_places):.0%}) over {_MORE_OUTSIDE} times as much matter as dense as the "
-            "boxed thing lies outside its box. How much of it is tools, figures cannot tell: look at the pictures."
+        headline = (
+            f"{one}other tools in the same bag have no box. In {len(unboxed)} group(s) of images that lie alike, they mark two things."
         )
-    spaced = more[np.unique(np.linspace(0, len(more) - 1, min(len(more), _MOST_EXAMPLES)).round().astype(np.int64))] if len(more) else more
-    return [Trap("one_box_an_image", Sureness.LIKELY, headline, advice, _examples(evidence.table, [[place] for place in spaced.tolist()]))]
+        return [Trap("one_box_an_image", Sureness.SEEN, headline, advice, _examples(table, unboxed))]
+    if not len(table.dark_outside):
+        return [Trap("one_box_an_image", sureness, headline, advice)]
+    labelled = np.flatnonzero(~table.benign & table.readable)
+    more = labelled[table.dark_outside[labelled] > _MORE_OUTSIDE]
+    if len(more) >= _TELLING * len(labelled):
+        sureness = Sureness.LIKELY
+        headline = (
+            f"{one}other tools in the same bag have no box. In {len(more)} of them ({len(more) / len(labelled):.0%}) over {_MORE_OUTSIDE} "
+            "times as much matter as dense as the boxed thing lies outside its box; how much of it is tools, the pictures tell."
+        )
+    spaced = np.unique(np.linspace(0, len(more) - 1, min(len(more), _MOST_EXAMPLES)).round().astype(np.int64))
+    return [Trap("one_box_an_image", sureness, headline, advice, _examples(table, [[int(more[place])] for place in spaced]))]
 
 
 def _boxes_differ(table: EntryTable, group: Places) -> bool:

@@ -110,11 +110,14 @@ def walk(count: int, *, measured: bool = False) -> Inspector:
 def alike(count: int) -> np.ndarray:
     """Hashes with the skew of real ones (each bit mostly one way) in which a tenth are near copies of others."""
     rng = np.random.default_rng(1)
-    odds = rng.uniform(0.15, 0.85, 64)
-    bits = rng.random((count, 4, 64)) < odds
+    odds = rng.uniform(0.15, 0.85, 64).astype(np.float32)
     copies = rng.permutation(count)[: count // 10]
-    bits[copies] = bits[(copies + 1) % count] ^ (rng.random((len(copies), 4, 64)) < 0.02)
-    return np.ascontiguousarray(np.packbits(bits, axis=2)).view(np.uint64).reshape(count, 4)
+    codes = np.empty((count, 4), np.uint64)
+    for look in range(4):
+        bits = rng.random((count, 64), np.float32) < odds
+        bits[copies] = bits[(copies + 1) % count] ^ (rng.random((len(copies), 64)) < 0.02)
+        codes[:, look] = np.ascontiguousarray(np.packbits(bits, axis=1)).view(np.uint64)[:, 0]
+    return codes
 
 
 def per_second(work: object, count: int) -> float:

@@ -110,6 +110,7 @@ def test_the_template_names_real_keys_and_their_defaults(tmp_path: Path) -> None
 
     for folder in ("scans", "bags", "photos", "masks", "test"):
         (tmp_path / folder).mkdir()
+    assert main(["init", "--taxonomy", str(tmp_path / "taxonomy.toml")]) == 0
     plain, live = tmp_path / "plain.toml", tmp_path / "live.toml"
     plain.write_text(TEMPLATE)
     skipped = ("# multiple", "# A threatray")

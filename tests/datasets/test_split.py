@@ -112,7 +112,7 @@ def test_a_leak_is_named() -> None:
         check_no_leak(bags, {"train": ("a",), "test": ("a",)})
     with pytest.raises(DataError, match="names 'z', which bags does not hold"):
         check_no_leak(bags, {"train": ("z",)})
-    alike = {"b": Fingerprint("1", 7), "c": Fingerprint("2", 7)}
+    alike = {"b": Fingerprint("1", 0xFFFFF0), "c": Fingerprint("2", 0xFFFFF7)}
     with pytest.raises(DataError, match="near-duplicate of 'b' is in both"):
         check_no_leak(bags, {"train": ("a", "b"), "test": ("c",)}, found=alike)
 

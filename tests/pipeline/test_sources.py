@@ -10,6 +10,7 @@ import pytest
 from threatray.core import COLOUR, Annotations, Provenance, Quantity, Sample, XrayImage
 from threatray.core.files import write_json
 from threatray.datasets.formats.coco import image_record, write_annotations, write_images
+from threatray.datasets.taxonomy import ThreatClass, Vocabulary
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.progress import Progress
 from threatray.pipeline.sources import SPLIT_FILE, PartName, Role, Sources, Taxonomy, read_parts
@@ -51,6 +52,43 @@ def test_labels_are_translated_and_those_that_do_not_count_are_dropped(tmp_path:
 def test_a_taxonomy_that_contradicts_itself(classes: tuple[str, ...], aliases: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Taxonomy(classes, aliases)
+
+
+def test_spellings_of_two_datasets_are_one_class(tmp_path: Path) -> None:
+    paths = {Role.LABELLED: dataset(tmp_path / "scans", ("Gun",)), Role.TEST: dataset(tmp_path / "test", ("gun",), ("GUN", "Razor_blade"))}
+    sources = Sources.open(paths, Taxonomy())
+    assert sources.classes() == ("GUN", "Gun", "Razor_blade", "gun"), "one dataset that has two spellings means two things"
+    paths[Role.TEST] = dataset(tmp_path / "other", ("gun",), ("Razor_blade",))
+    assert Sources.open(paths, Taxonomy()).classes() == ("Gun", "Razor_blade")
+
+
+def test_what_does_not_count_is_named(tmp_path: Path) -> None:
+    paths = {Role.LABELLED: dataset(tmp_path / "scans", ("gun", "Wrench"), ("Wrench", "Wrench"), ("Pistole",))}
+    said = {one.item: one.reason for one in Sources.open(paths, Taxonomy(("gun",))).uncounted()}
+    assert said == {
+        "labelled: label 'Pistole'": "1 box(es) do not count: unknown label; the nearest class is 'gun'. "
+        "Name it under aliases if it should count",
+        "labelled: label 'Wrench'": "3 box(es) do not count: it is 'wrench', which is not among the classes gun",
+    }
+
+
+def test_an_image_labelled_as_a_whole_is_neither_benign_nor_a_threat_with_a_box(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    sources = Sources.open({Role.LABELLED: dataset(tmp_path / "scans", ("gun",), (), ())}, Taxonomy(("gun",)))
+    entries = list(sources.datasets[Role.LABELLED].entries)
+    entries[1] = replace(entries[1], image_labels=("Gun",))
+    changed = Sources({Role.LABELLED: replace(sources.datasets[Role.LABELLED], entries=tuple(entries))}, sources.taxonomy)
+    assert [one.entry.id for one in changed.located(Role.LABELLED)] == ["scans-0", "scans-2"]
+    assert changed.uncounted()[0].reason == "1 image(s) say it without a box: neither benign nor usable as a threat"
+
+
+def test_a_datasets_own_words_are_put_into_common_ones(tmp_path: Path) -> None:
+    words = Vocabulary({"gun": ThreatClass("gun"), "cup": ThreatClass("cup")}, {"coco": {"CO": "cup"}})
+    sources = Sources.open({Role.LABELLED: dataset(tmp_path / "scans", ("co", "gun"))}, Taxonomy(("cup",), vocabulary=words))
+    located = sources.located(Role.LABELLED)[0]
+    assert sources.labels_of(located.entry) == ("cup",)
+    assert sources.load(located, Quantity.PSEUDO_COLOUR).annotations.labels == ("cup",)
 
 
 def test_a_split_cuts_no_group_and_loses_no_image(tmp_path: Path) -> None:

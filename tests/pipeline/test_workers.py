@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,24 @@ def test_work_on_disk_goes_on_after_a_kill_and_draws_its_items_when_needed(tmp_p
 
     assert list(run_jobs_to_disk(scaled, 3, Items([1, 2, 3, 4]), workers=1, update=quiet, ledger=ledger)) == [3, 6, 9, 12]
     assert asked == [2, 3]
+
+
+def test_streamed_jobs_come_in_order_and_read_no_further_ahead_than_they_must() -> None:
+    from itertools import count, islice
+
+    from threatray.pipeline.workers import stream_jobs
+
+    taken = []
+
+    def source() -> Iterator[int]:
+        for number in count():
+            taken.append(number)
+            yield number
+
+    assert list(islice(stream_jobs(abs, source(), workers=1), 5)) == [(number, number) for number in range(5)]
+    assert len(taken) == 5
+    taken.clear()
+    found = list(islice(stream_jobs(abs, source(), workers=2, batch=4), 30))
+    assert found == [(number, number) for number in range(30)]
+    assert len(taken) <= 30 + 2 * 3 * 4 + 4
+    assert list(stream_jobs(abs, iter([]), workers=2)) == []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from threatray.pipeline.sources import Role, Taxonomy
+from threatray.datasets.taxonomy import Taxonomy, Vocabulary
+from threatray.pipeline.sources import Role
 
 
 @Parameter(name="*")
@@ -22,6 +24,7 @@ class DataOptions:
         test: A test set of its own.
         classes: The threat classes; all that occur if not given.
         aliases: Another name for a class, as ``--aliases.handgun gun``.
+        taxonomy_file: A taxonomy file instead of the shipped one.
     """
 
     labelled: Path | None = None
@@ -30,11 +33,13 @@ class DataOptions:
     test: Path | None = None
     classes: tuple[str, ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
+    taxonomy_file: Annotated[Path | None, Parameter(name="--taxonomy")] = None
 
     @property
     def taxonomy(self) -> Taxonomy:
-        """Classes and aliases."""
-        return Taxonomy(tuple(self.classes), dict(self.aliases))
+        """What labels mean: classes, aliases and the taxonomy file."""
+        words = Vocabulary.read(self.taxonomy_file) if self.taxonomy_file is not None else None
+        return Taxonomy(tuple(self.classes), dict(self.aliases), words)
 
     @property
     def datasets(self) -> dict[Role, Path]:

@@ -96,17 +96,44 @@ def split_by_group(
     prints: Mapping[str, Fingerprint] = {}
     if near_duplicates:
         prints = found if found is not None else fingerprints(dataset, progress)
-    entries = [entry for entry in blocked.entries if entry.id not in prints or not prints[entry.id].fault]
-    clusters = _clusters(entries, [*near_groups(prints), *exact_groups(prints)])
+    clusters = bag_clusters(blocked, prints)
+    divided = divide(clusters, fractions, seed, str(dataset.root))
+    check_no_leak(blocked, divided)
+    return divided
+
+
+def bag_clusters(dataset: Dataset, prints: Mapping[str, Fingerprint]) -> list[list[Entry]]:
+    """Entries that must stay together: of one group, with the same bytes, or that show one bag as far as their fingerprints tell.
+
+    Args:
+        dataset: As read, with its groups made blocks if wanted.
+        prints: Entry id -> fingerprint; empty to go by groups alone. Entries that cannot be decoded are in no cluster.
+    """
+    entries = [entry for entry in dataset.entries if entry.id not in prints or not prints[entry.id].fault]
+    return _clusters(entries, [*near_groups(prints), *exact_groups(prints)])
+
+
+def divide(clusters: list[list[Entry]], fractions: Mapping[str, float], seed: int, where: str) -> dict[str, tuple[str, ...]]:
+    """Clusters to parts; part -> ids, sorted.
+
+    Args:
+        clusters: From ``bag_clusters``.
+        fractions: Part -> share of the images.
+        seed: The run's seed.
+        where: What to call the dataset in errors.
+
+    Raises:
+        ConfigError: Fractions that are not shares.
+        DataError: Fewer clusters than parts.
+    """
+    _check_fractions(fractions)
     if len(clusters) < len(fractions):
         raise DataError(
-            f"{dataset.root}: {len(clusters)} independent group(s) cannot be divided into {len(fractions)} parts "
+            f"{where}: {len(clusters)} independent group(s) cannot be divided into {len(fractions)} parts "
             f"({', '.join(fractions)}). Bring more bags, or give validation and test sets of their own."
         )
     parts = _assign(clusters, fractions, seed)
-    divided = {name: tuple(sorted(entry.id for cluster in members for entry in cluster)) for name, members in parts.items()}
-    check_no_leak(blocked, divided)
-    return divided
+    return {name: tuple(sorted(entry.id for cluster in members for entry in cluster)) for name, members in parts.items()}
 
 
 def check_no_leak(dataset: Dataset, parts: Mapping[str, Sequence[str]], *, found: Mapping[str, Fingerprint] | None = None) -> None:
@@ -186,7 +213,8 @@ def _assign(clusters: list[list[Entry]], fractions: Mapping[str, float], seed: i
 
 
 def _amounts(cluster: Sequence[Entry]) -> Counter[str]:
-    return Counter(label for entry in cluster for label in (entry.labels or (_BENIGN,)))
+    """How much of each class a cluster holds; images that are labelled as a whole count by those labels."""
+    return Counter(label for entry in cluster for label in (entry.labels or entry.image_labels or (_BENIGN,)))
 
 
 def shares(parts: Mapping[str, Sequence[str]]) -> dict[str, float]:

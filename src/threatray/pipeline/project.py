@@ -10,10 +10,11 @@ from typing import Final
 
 from threatray.balance.plan import PlanConfig
 from threatray.balance.quota import Strategy
+from threatray.datasets.taxonomy import Taxonomy, Vocabulary
 from threatray.errors import ConfigError, DataError
 from threatray.photos.rules import IntakeRules
 from threatray.pipeline.settings import from_table
-from threatray.pipeline.sources import Role, Taxonomy
+from threatray.pipeline.sources import Role
 from threatray.pipeline.stages.compose_stage import OutputConfig
 from threatray.pipeline.stages.score_stage import ScoreConfig
 from threatray.pipeline.stages.signatures_stage import SignaturesConfig
@@ -39,6 +40,7 @@ class DataConfig:
         labelled_format: The labelled scans' format, if it shall not be detected.
         classes: The threat classes; all that occur if empty.
         aliases: Another class name -> class.
+        taxonomy: A taxonomy file instead of the shipped one; ``threatray init --taxonomy FILE`` writes one to change.
     """
 
     labelled: Path
@@ -51,11 +53,12 @@ class DataConfig:
     labelled_format: str | None = None
     classes: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    taxonomy: Path | None = None
 
     @property
-    def taxonomy(self) -> Taxonomy:
-        """Classes and aliases."""
-        return Taxonomy(self.classes, self.aliases)
+    def meaning(self) -> Taxonomy:
+        """What labels mean: classes, aliases and the taxonomy file."""
+        return Taxonomy(self.classes, self.aliases, Vocabulary.read(self.taxonomy) if self.taxonomy is not None else None)
 
     @property
     def datasets(self) -> dict[Role, Path]:
@@ -121,7 +124,7 @@ def read_project(path: Path) -> Project:
     return replace(project, data=replace(data, **found))  # type: ignore[arg-type]
 
 
-_PATH_KEYS: Final = ("labelled", "benign", "photos", "photo_masks", "validation", "test", "truth")
+_PATH_KEYS: Final = ("labelled", "benign", "photos", "photo_masks", "validation", "test", "truth", "taxonomy")
 
 TEMPLATE: Final = """\
 # A threatray project. Paths are relative to this file; every key that is commented out shows its default.
@@ -135,7 +138,8 @@ photos = "photos"           # photos/gun/*.jpg, photos/knife/*.jpg, ...
 # photo_masks = "masks"     # masks of the photos in the same layout, if there are any
 # test = "test"             # a test set of its own; else a share of the above, split by group
 classes = ["gun", "knife"]  # leave out to take every class that occurs
-aliases = { Gun = "gun", Knife = "knife", handgun = "gun" }
+# aliases = { "my gun" = "gun" }   # names that the shipped taxonomy does not know; "Gun", "handgun", "Folding_Knife" it does
+# taxonomy = "taxonomy.toml"       # your own instead of the shipped one: threatray init --taxonomy taxonomy.toml
 
 [split]
 # validation_share = 0.15

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from threatray.core import Quantity, Sample
+from threatray.core import Quantity, Sample, SetAside
 from threatray.core.files import read_json
 from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats.registry import read_dataset
-from threatray.errors import ConfigError, DataError
+from threatray.datasets.taxonomy import Taxonomy as Taxonomy
+from threatray.datasets.taxonomy import Vocabulary, plain_name
+from threatray.errors import DataError
 
 
 class Role(StrEnum):
@@ -33,31 +36,6 @@ class PartName(StrEnum):
 
 
 SPLIT_FILE: Final = "split.json"
-
-
-@dataclass(frozen=True)
-class Taxonomy:
-    """Which classes count, and under which other names they appear.
-
-    Args:
-        classes: The threat classes of this project, in order.
-        aliases: Another name -> class, e.g. ``{"Gun": "gun", "handgun": "gun"}``.
-    """
-
-    classes: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if len(set(self.classes)) != len(self.classes):
-            raise ConfigError(f"classes: a class is named twice in {list(self.classes)}.")
-        for other, name in self.aliases.items():
-            if self.classes and name not in self.classes:
-                raise ConfigError(f"aliases: {other!r} stands for {name!r}, which is not among the classes {list(self.classes)}.")
-
-    def name_of(self, label: str) -> str | None:
-        """The class a label stands for; None if it does not count here."""
-        name = self.aliases.get(label, label)
-        return name if not self.classes or name in self.classes else None
 
 
 @dataclass(frozen=True)
@@ -89,9 +67,17 @@ class Sources:
     def open(
         cls, paths: Mapping[Role, Path], taxonomy: Taxonomy, *, strict: bool = False, formats: Mapping[Role, str] | None = None
     ) -> Sources:
-        """Read every dataset (annotations only)."""
+        """Read every dataset (annotations only).
+
+        Words that mean something of their own in a dataset are put into the vocabulary's words; where the taxonomy names no
+        classes, spellings that differ in case and separators only ("Gun", "gun") are made one.
+        """
         chosen = formats or {}
-        return cls({role: read_dataset(path, chosen.get(role), strict=strict) for role, path in paths.items()}, taxonomy)
+        read = {role: read_dataset(path, chosen.get(role), strict=strict) for role, path in paths.items()}
+        if taxonomy.classes or taxonomy.vocabulary is not None:
+            words = taxonomy.vocabulary or Vocabulary.shipped()
+            return cls({role: _in_common_words(dataset, words) for role, dataset in read.items()}, taxonomy)
+        return cls(read, _joining_spellings(taxonomy, read))
 
     @property
     def quantity(self) -> Quantity:
@@ -103,8 +89,8 @@ class Sources:
         """The taxonomy's classes, or every class of the labelled datasets if it names none."""
         if self.taxonomy.classes:
             return self.taxonomy.classes
-        found = {self.taxonomy.aliases.get(name, name) for dataset in self.datasets.values() for name in dataset.classes}
-        return tuple(sorted(found))
+        found = {self.taxonomy.name_of(name) for dataset in self.datasets.values() for name in dataset.classes}
+        return tuple(sorted(name for name in found if name is not None))
 
     def labels_of(self, entry: Entry) -> tuple[str, ...]:
         """The classes in an image that count here."""
@@ -112,10 +98,27 @@ class Sources:
         return tuple(name for name in named if name is not None)
 
     def located(self, role: Role) -> tuple[Located, ...]:
-        """The images of a role that can be used: none of its labels counts -> left out, unless it has no labels at all."""
+        """The images of a role that can be used: with a label that counts, or benign.
+
+        An image whose labels all do not count is left out, and so is one that is labelled as a whole without a box: neither is benign.
+        """
         if role not in self.datasets:
             return ()
-        return tuple(Located(role, entry) for entry in self.datasets[role].entries if not entry.labels or self.labels_of(entry))
+        return tuple(Located(role, entry) for entry in self.datasets[role].entries if entry.is_benign or self.labels_of(entry))
+
+    def uncounted(self) -> tuple[SetAside, ...]:
+        """What the taxonomy leaves out, label by label, so that nothing is dropped in silence."""
+        left = []
+        for role, dataset in self.datasets.items():
+            things = Counter(label for entry in dataset.entries for label in entry.labels)
+            whole = Counter(label for entry in dataset.entries if not entry.labels for label in set(entry.image_labels))
+            for label, count in sorted(things.items()):
+                if self.taxonomy.name_of(label) is None:
+                    left.append(SetAside(f"{role.value}: label {label!r}", f"{count} box(es) do not count: {self.taxonomy.why_not(label)}"))
+            for label, count in sorted(whole.items()):
+                reason = f"{count} image(s) say it without a box: neither benign nor usable as a threat"
+                left.append(SetAside(f"{role.value}: label {label!r} of whole images", reason))
+        return tuple(left)
 
     def load(self, located: Located, quantity: Quantity) -> Sample:
         """Decode one image; labels are translated, and those that do not count are dropped."""
@@ -124,9 +127,38 @@ class Sources:
         return _with_classes(sample, self.taxonomy)
 
 
-def _with_classes(sample: Sample, taxonomy: Taxonomy) -> Sample:
-    from dataclasses import replace
+def _in_common_words(dataset: Dataset, words: Vocabulary) -> Dataset:
+    """A dataset whose own words are replaced by the vocabulary's, where it has any."""
+    if dataset.format_name not in words.datasets:
+        return dataset
+    own = {plain_name(word): name for word, name in words.datasets[dataset.format_name].items()}
 
+    def common(labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(own.get(plain_name(label), label) for label in labels)
+
+    entries = tuple(
+        replace(entry, things=replace(entry.things, labels=common(entry.labels)), image_labels=common(entry.image_labels))
+        for entry in dataset.entries
+    )
+    return replace(dataset, entries=entries, classes=tuple(dict.fromkeys(common(dataset.classes))))
+
+
+def _joining_spellings(taxonomy: Taxonomy, datasets: Mapping[Role, Dataset]) -> Taxonomy:
+    """The taxonomy with an alias for every spelling that another dataset spells first."""
+    first: dict[str, str] = {}
+    joined: dict[str, str] = {}
+    for dataset in datasets.values():
+        here: dict[str, list[str]] = {}
+        for name in dataset.classes:
+            here.setdefault(plain_name(name), []).append(name)
+        for plain, names in here.items():
+            known = first.setdefault(plain, names[0])
+            if len(names) == 1 and names[0] != known and names[0] not in taxonomy.aliases:
+                joined[names[0]] = known
+    return replace(taxonomy, aliases={**joined, **taxonomy.aliases}) if joined else taxonomy
+
+
+def _with_classes(sample: Sample, taxonomy: Taxonomy) -> Sample:
     annotations = sample.annotations
     names = [taxonomy.name_of(label) for label in annotations.labels]
     keep = [place for place, name in enumerate(names) if name is not None]

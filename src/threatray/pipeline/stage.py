@@ -58,7 +58,16 @@ class Outcome:
     set_aside: tuple[SetAside, ...] = ()
 
 
-def run_stage(name: str, config: object, inputs: Mapping[str, Path], out: Path, run: Run, body: Callable[[Path], Outcome]) -> RunManifest:
+def run_stage(
+    name: str,
+    config: object,
+    inputs: Mapping[str, Path],
+    out: Path,
+    run: Run,
+    body: Callable[[Path], Outcome],
+    *,
+    identify: Callable[[Path], str] | None = None,
+) -> RunManifest:
     """Carry out a stage once.
 
     Args:
@@ -69,6 +78,7 @@ def run_stage(name: str, config: object, inputs: Mapping[str, Path], out: Path, 
         run: How.
         body: Writes everything into the folder it is given (which may hold its own earlier, unfinished work) and
             returns its outcome.
+        identify: What an input is known by; ``fingerprint``, which reads every byte, if not given.
 
     Returns:
         The manifest, fresh or found.
@@ -85,7 +95,7 @@ def run_stage(name: str, config: object, inputs: Mapping[str, Path], out: Path, 
         stage=name,
         config=plain(config),
         seed=run.seed,
-        inputs={label: fingerprint(path) for label, path in sorted(inputs.items())},
+        inputs={label: (identify or fingerprint)(path) for label, path in sorted(inputs.items())},
     )
     with storage_faults(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -136,6 +146,17 @@ def fingerprint(path: Path) -> str:
     digest = hashlib.sha256()
     for name, content in _contents(path):
         digest.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def listing_fingerprint(path: Path) -> str:
+    """Sha256 of every name, size and time of change below a folder: for stages that do not read the files themselves."""
+    if path.is_file():
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for name in _files(path):
+        found = (path / name).stat()
+        digest.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

@@ -86,7 +86,7 @@ def run_sweep(project: Project, config: SweepConfig, out: Path, run: Run) -> Swe
         out: Folder to make.
         run: How. Finished stages are not done again.
     """
-    data, taxonomy, datasets = project.data, project.data.taxonomy, project.data.datasets
+    data, taxonomy, datasets = project.data, project.data.meaning, project.data.datasets
     out.mkdir(parents=True, exist_ok=True)
     crops = out / "photos"
     photos(project.photos, taxonomy, data.photos, crops, run, masks=data.photo_masks)
@@ -106,7 +106,7 @@ def run_sweep(project: Project, config: SweepConfig, out: Path, run: Run) -> Swe
             wanted = replace(project.plan, multiple=multiple, total=None, targets={})
             planned, composed, judged = (cell / f"{name}-{suffix}" for name in ("plan", "compose", "uplift"))
             plan(wanted, taxonomy, datasets, parts, isolated, translated / ACCEPTED, planned, run)
-            compose(project.compose, taxonomy, datasets, planned, isolated, translated / ACCEPTED, composed, run)
+            compose(project.compose, taxonomy, datasets, planned, isolated, translated / ACCEPTED, composed, run, project.output)
             alone = replace(base, arms=(arm.name,), own_arms=(arm,))
             uplift(alone, taxonomy, datasets, parts, {Pool.TRANSLATED: composed}, judged, run)
             files.append(judged / RESULTS)

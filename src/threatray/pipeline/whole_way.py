@@ -73,7 +73,7 @@ def run_project(project: Project, out: Path, run: Run, *, before: tuple[RunManif
         before: Manifests of stages that were done before these (the phantom, in the demo).
     """
     out.mkdir(parents=True, exist_ok=True)
-    data, taxonomy, datasets = project.data, project.data.taxonomy, project.data.datasets
+    data, taxonomy, datasets = project.data, project.data.meaning, project.data.datasets
     folder = {name: out / name for name in _STAGES}
     step = _Clock(out, run, list(before))
     step(lambda: inspect(taxonomy, datasets, folder["inspect"], run, format_name=data.labelled_format))

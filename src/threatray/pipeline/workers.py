@@ -8,10 +8,11 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -168,6 +169,47 @@ def _each(function: Callable[[Shared, Item], Result], shared: Shared, items: Seq
             yield ahead.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def stream_jobs(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, batch: int = 32
+) -> Iterator[tuple[Item, Result]]:
+    """``(item, function(item))`` for each item as it comes, in order; never more than a few batches are under way or kept.
+
+    Args:
+        function: A module's own function; it, the items and the results must pickle.
+        items: The work; may be endless.
+        workers: Spawned processes; with one, everything runs in this process.
+        batch: Items that go to a process at once.
+
+    Example:
+        >>> list(stream_jobs(abs, iter([-1, 2]), workers=1))
+        [(-1, 1), (2, 2)]
+    """
+    if workers <= 1:
+        for item in items:
+            yield item, function(item)
+        return
+    import multiprocessing
+
+    source = iter(items)
+    under_way: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(), _all_of, function))
+    try:
+        while True:
+            while len(under_way) < 3 * workers and (some := list(islice(source, batch))):
+                under_way.append((some, pool.submit(_call, some)))
+            if not under_way:
+                return
+            some, future = under_way.popleft()
+            yield from zip(some, future.result(), strict=True)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _all_of(function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+    return [function(item) for item in items]
 
 
 class _Ledger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,17 @@ def render(data: ReportData) -> str:
     Returns:
         A self-contained page: style, script, plots and pictures inside, no address outside itself. Equal data give equal text.
     """
+    return render_template("page.html.j2", data=data, plots=draw_plots(data))
+
+
+def render_template(name: str, *, plots: Mapping[str, str], **values: object) -> str:
+    """One of the templates with the pages' common style and script.
+
+    Args:
+        name: The template.
+        plots: SVG by name.
+        values: What the template shows; every text is escaped.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -29,13 +41,13 @@ def render(data: ReportData) -> str:
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     style, script = (_TEMPLATES / "page.css").read_text(encoding="utf-8"), (_TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(
-        data=data,
+    return environment.get_template(name).render(
         # Our own files and matplotlib's output (which escapes its texts) are markup; nothing of the user's is.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash=_csp_hash(script),
-        plots={name: Markup(svg) for name, svg in draw_plots(data).items()},  # noqa: S704
+        plots={one: Markup(svg) for one, svg in plots.items()},  # noqa: S704
+        **values,
     )
 
 

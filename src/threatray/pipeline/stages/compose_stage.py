@@ -187,13 +187,14 @@ def replay(bag: StoredBag, params: CompositeParams, library: SignatureLibrary | 
 def _record(item_id: str, located: Located, bag: StoredBag, made: LevelsComposite, files: ImageFiles) -> ImageRecord:
     height, width = bag.scan.size
     entry = located.entry
+    provenance = entry.provenance.joined(*(threat.origin.provenance for threat in made.placed))
     record: ImageRecord = {
         "id": item_id,
         "width": width,
         "height": height,
         "group": f"{located.role.value}:{entry.group}",  # so that no split can hide the bag
-        "source": entry.provenance.source,
-        "licence": entry.provenance.licence,
+        "source": provenance.source,
+        "licence": provenance.licence,
         "colour": files.colour,
         "low_energy": files.low_energy,
         "high_energy": files.high_energy,

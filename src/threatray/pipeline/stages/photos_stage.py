@@ -32,7 +32,12 @@ def photos(rules: IntakeRules, taxonomy: Taxonomy, folder: Path, out: Path, run:
     Raises:
         DataError: No photo could be used.
     """
-    chosen = replace(rules, classes=rules.classes or taxonomy.classes, aliases={**taxonomy.aliases, **rules.aliases})
+    classes = rules.classes or taxonomy.classes
+    named = (
+        {one.name: taxonomy.name_of(one.name) for one in sorted(folder.iterdir()) if one.is_dir()} if classes and folder.is_dir() else {}
+    )
+    meant = {other: name for other, name in named.items() if name is not None}
+    chosen = replace(rules, classes=classes, aliases={**meant, **taxonomy.aliases, **rules.aliases})
 
     def body(work: Path) -> Outcome:
         found, rejected = find_photos(folder, masks, chosen)

@@ -105,9 +105,9 @@ def _stored_bits(path: Path, image: Any) -> int:
     """Bits of one channel as stored; Pillow opens deep colour as if it had 8."""
     if image.format == "PNG":
         with path.open("rb") as handle:
-            return handle.read(25)[24]
+            return int(handle.read(25)[24])
     if image.format == "TIFF":
-        return max(image.tag_v2.get(_TIFF_BITS, (1,)))
+        return int(max(image.tag_v2.get(_TIFF_BITS, (1,))))
     return 8
 
 

@@ -45,13 +45,14 @@ def read_pixels(path: Path) -> NDArray[Any]:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{path}: {image.width}x{image.height} pixels, more than the {MAX_PIXELS} that are read.")
             _refuse_pages(path, image)
+            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)  # Pillow turns a TIFF as it loads and forgets that it did
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 image.load()
             if image.mode.startswith(("I", "F")):
-                return _upright(_deep_grey(path, image), image)
+                return _upright(_deep_grey(path, image), 1 if image.format == "TIFF" else orientation)
             if _stored_bits(path, image) > 8:
-                return _upright(_deep_colour(path, image), image)
+                return _upright(_deep_colour(path, image), orientation)
             upright: Image.Image = ImageOps.exif_transpose(image) or image
             if "A" in upright.mode or "transparency" in upright.info or upright.mode == "P":
                 layered = upright.convert("RGBA")
@@ -145,9 +146,8 @@ def _deep_colour(path: Path, image: Any) -> NDArray[np.uint16]:
     return np.asarray(np.rint(pixels[..., :3] * share + 65535 * (1 - share)), np.uint16)
 
 
-def _upright(pixels: NDArray[np.uint16], image: Any) -> NDArray[np.uint16]:
+def _upright(pixels: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
     """Turned as EXIF says, for arrays that did not go through Pillow."""
-    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

@@ -80,17 +80,20 @@ def test_a_tiff_in_which_zero_is_white_is_turned_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("colour", [False, True])
 def test_deep_pictures_are_turned_as_shallow_ones(tmp_path: Path, orientation: int, colour: bool) -> None:
     deep = DEEP if colour else DEEP[..., 0]
-    light = "rgb" if colour else "minisblack"
-    tifffile.imwrite(tmp_path / "a.tif", deep, photometric=light, extratags=[(274, 3, 1, orientation, True)])
-    exif = Image.Exif()
-    exif[274] = orientation
     shallow = Image.fromarray((deep >> 8).astype(np.uint8))
-    shallow.getexif()[274] = orientation
+    exif = shallow.getexif()
+    exif[274] = orientation
     expected = np.asarray(ImageOps.exif_transpose(shallow))
-    np.testing.assert_array_equal(read_pixels(tmp_path / "a.tif") >> 8, expected)
     if not colour:
         Image.fromarray(deep).save(tmp_path / "a.png", exif=exif)
         np.testing.assert_array_equal(read_pixels(tmp_path / "a.png") >> 8, expected)
+    light = "rgb" if colour else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric=light, extratags=[(274, 3, 1, orientation, True)])
+    if orientation > 4:
+        with pytest.raises(DataError, match=f"a TIFF that lies on its side .orientation {orientation}.. Save it upright"):
+            read_pixels(tmp_path / "a.tif")
+    else:
+        np.testing.assert_array_equal(read_pixels(tmp_path / "a.tif") >> 8, expected)
 
 
 def test_a_tiff_of_two_pages_is_refused_rather_than_halved(tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ def read_pixels(path: Path) -> NDArray[Any]:
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{path}: {image.width}x{image.height} pixels, more than the {MAX_PIXELS} that are read.")
-            _refuse_pages(path, image)
             orientation = image.getexif().get(_EXIF_ORIENTATION, 1)  # Pillow turns a TIFF as it loads and forgets that it did
+            if image.format == "TIFF":
+                _refuse_tiff(path, image, orientation)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 image.load()
@@ -93,13 +94,15 @@ def is_grey(path: Path) -> bool:
         raise DataError(f"{path}: cannot be opened as an image ({type(error).__name__}).") from None
 
 
-def _refuse_pages(path: Path, image: Any) -> None:
-    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+def _refuse_tiff(path: Path, image: Any, orientation: int) -> None:
+    pages = getattr(image, "n_frames", 1)
     if pages > 1:
         raise DataError(
             f"{path}: expected one picture, got a TIFF of {pages} pages. Write each page to a file of its own "
             "(the two energies of a scan as *_low and *_high)."
         )
+    if orientation in (5, 6, 7, 8):  # Pillow 13 scrambles the rows of such files
+        raise DataError(f"{path}: a TIFF that lies on its side (orientation {orientation}). Save it upright.")
 
 
 def _stored_bits(path: Path, image: Any) -> int:

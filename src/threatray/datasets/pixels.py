@@ -35,7 +35,7 @@ def image_size(path: Path) -> tuple[int, int]:
             with Image.open(path) as image:
                 kind, (width, height) = image.format, image.size
                 # PNG keeps its EXIF after the pixels: asking for it would decode the whole picture
-                turned = kind in ("JPEG", "TIFF", "WEBP") and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+                turned = kind in ("JPEG", "WEBP") and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     except Exception as error:  # Pillow's parsers raise many kinds for a broken file
         raise DataError(f"its image {path.name} cannot be opened ({type(error).__name__})") from None
     if width * height > MAX_PIXELS:

@@ -22,6 +22,7 @@ class DataOptions:
         test: A test set of its own.
         classes: The threat classes; all that occur if not given.
         aliases: Another name for a class, as ``--aliases.handgun gun``.
+        white_level: Count of empty air in 16-bit and grey scans whose dataset does not say; each scan's own air tells if not given.
     """
 
     labelled: Path | None = None
@@ -30,11 +31,12 @@ class DataOptions:
     test: Path | None = None
     classes: tuple[str, ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
+    white_level: int | None = None
 
     @property
     def taxonomy(self) -> Taxonomy:
         """Classes and aliases."""
-        return Taxonomy(tuple(self.classes), dict(self.aliases))
+        return Taxonomy(tuple(self.classes), dict(self.aliases), self.white_level)
 
     @property
     def datasets(self) -> dict[Role, Path]:

@@ -38,6 +38,7 @@ class DataConfig:
         labelled_format: The labelled scans' format, if it shall not be detected.
         classes: The threat classes; all that occur if empty.
         aliases: Another class name -> class.
+        white_level: Count of empty air in 16-bit and grey scans whose dataset does not say; each scan's own air tells if not given.
     """
 
     labelled: Path
@@ -50,11 +51,12 @@ class DataConfig:
     labelled_format: str | None = None
     classes: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    white_level: int | None = None
 
     @property
     def taxonomy(self) -> Taxonomy:
         """Classes and aliases."""
-        return Taxonomy(self.classes, self.aliases)
+        return Taxonomy(self.classes, self.aliases, self.white_level)
 
     @property
     def datasets(self) -> dict[Role, Path]:
@@ -133,6 +135,7 @@ photos = "photos"           # photos/gun/*.jpg, photos/knife/*.jpg, ...
 # test = "test"             # a test set of its own; else a share of the above, split by group
 classes = ["gun", "knife"]  # leave out to take every class that occurs
 aliases = { Gun = "gun", Knife = "knife", handgun = "gun" }
+# white_level = 60000       # count of empty air in 16-bit scans; else it is taken from each scan's own air
 
 [split]
 # validation_share = 0.15

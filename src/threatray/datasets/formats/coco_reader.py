@@ -10,7 +10,7 @@ from typing import Any
 
 from threatray.core import Provenance
 from threatray.core.files import read_json
-from threatray.datasets.dataset import WHITE_LEVEL, Dataset, Entry
+from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats.faults import (
     Box,
     Faults,
@@ -146,8 +146,8 @@ class _Reader:
         for energy in (low, high):
             if energy is not None and image_size(energy) != size:
                 raise DataError(f"its {energy.name} has another size than {path.name}")
-        white_level = image.get("white_level", WHITE_LEVEL)
-        if type(white_level) is not int or white_level < 1:
+        white_level = image.get("white_level")
+        if white_level is not None and (type(white_level) is not int or white_level < 1):
             raise DataError(f"white_level must be a positive whole number, got {white_level!r}")
         own = safe_id(_text(image, "entry_id")) or image_id(name)
         licence = _text(image, "licence") or self.licences.get(image.get("license")) or "unknown"

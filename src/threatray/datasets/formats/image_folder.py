@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from threatray.core import Annotations
-from threatray.datasets.dataset import WHITE_LEVEL, Dataset, Entry
+from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats.faults import Faults, image_id, locate
 from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
@@ -28,13 +28,13 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
-def read_image_folder(root: Path, *, strict: bool = False, white_level: int = WHITE_LEVEL) -> Dataset:
+def read_image_folder(root: Path, *, strict: bool = False, white_level: int | None = None) -> Dataset:
     """Read a folder of images; none has anything in it as far as is known.
 
     Args:
         root: The folder.
         strict: The first broken image is an error instead of being set aside.
-        white_level: Count of empty air in dual-energy pairs.
+        white_level: Count of empty air in dual-energy pairs and grey scans; None: not known.
 
     Raises:
         DataError: No sound image.
@@ -88,7 +88,7 @@ def _together(names: list[PurePosixPath]) -> list[_Files]:
     return found
 
 
-def _entry(files: _Files, root: Path, resolved: Path, white_level: int) -> Entry:
+def _entry(files: _Files, root: Path, resolved: Path, white_level: int | None) -> Entry:
     paths = [None if name is None else locate(name, [root], resolved) for name in (files.colour, files.low, files.high)]
     sizes = {path.name: image_size(path) for path in paths if path is not None}
     if len(set(sizes.values())) > 1:

@@ -7,7 +7,7 @@ from typing import Final
 
 from threatray.core.files import read_json
 from threatray.core.manifest import MANIFEST_NAME
-from threatray.datasets.dataset import WHITE_LEVEL, Dataset
+from threatray.datasets.dataset import Dataset
 from threatray.datasets.formats.coco import ANNOTATIONS_NAME
 from threatray.datasets.formats.coco_reader import looks_like_coco, read_coco
 from threatray.datasets.formats.image_folder import find_images, read_image_folder
@@ -24,14 +24,14 @@ _LOOKED_FOR: Final = {
 }
 
 
-def read_dataset(path: Path, format_name: str | None = None, strict: bool = False, *, white_level: int = WHITE_LEVEL) -> Dataset:
+def read_dataset(path: Path, format_name: str | None = None, strict: bool = False, *, white_level: int | None = None) -> Dataset:
     """Read a dataset's annotations and image headers; no picture is decoded.
 
     Args:
         path: The dataset's folder, or a COCO JSON.
         format_name: One of ``FORMATS``, or None to recognise it.
         strict: The first broken item is an error instead of being set aside.
-        white_level: Count of empty air in dual-energy pairs of an image folder; COCO files carry their own.
+        white_level: Count of empty air in pairs and grey scans of an image folder; None: not known. COCO files carry their own.
 
     Returns:
         The sound images, and everything that was set aside with its reason.
@@ -50,7 +50,7 @@ def read_dataset(path: Path, format_name: str | None = None, strict: bool = Fals
         raise DataError(f"{error.filename or path}: no permission to read it.") from None
 
 
-def _read(path: Path, format_name: str | None, strict: bool, white_level: int) -> Dataset:
+def _read(path: Path, format_name: str | None, strict: bool, white_level: int | None) -> Dataset:
     if path.is_file():
         if path.suffix.lower() != ".json" or format_name not in (None, "coco"):
             raise DataError(f"{path}: is a file; expected a dataset folder, or a COCO JSON.")

@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from threatray.balance.plan import CompositePlan, PlannedComposite
-from threatray.core import Quantity, Sample, stream
+from threatray.core import Quantity, Sample, XrayImage, stream
 from threatray.core.files import read_json, write_json, write_text
 from threatray.core.manifest import RunManifest, SetAside
-from threatray.datasets.formats.coco import image_record, write_annotations, write_images
+from threatray.datasets.formats.coco import ImageRecord, image_record, write_annotations, write_images
 from threatray.errors import DataError
-from threatray.pipeline.sources import Located, Role, Sources, Taxonomy
+from threatray.pipeline.sources import Loaded, Located, Role, Sources, Taxonomy, clipping_summary
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.plan_stage import PLAN_FILE
 from threatray.pipeline.stages.signatures_stage import read_places
@@ -92,6 +92,7 @@ def compose(
         write_json(work / REFUSED, refused)
         counts = Counter(label for entry in made for label in entry["labels"])
         summary = {"composites": len(made), "threats": dict(sorted(counts.items())), "refused": len(refused)}
+        summary |= clipping_summary(entry["clipped"] for entry in made)
         return Outcome(summary, tuple(SetAside(**entry) for entry in refused))
 
     inputs = {"plan": plan, "signatures": signatures, "library": library, **{role.value: path for role, path in paths.items()}}
@@ -107,7 +108,8 @@ def _compose_one(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
 
 def _composed(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
     located = shared.bags[planned.bag_id]
-    bag = shared.sources.load(located, shared.quantity)
+    loaded = shared.sources.read(located, shared.quantity)
+    bag = loaded.sample
     view = TransmissionView.of(replace(bag, group=f"{located.role.value}:{bag.group}"))  # so that no split can hide it
     drawn = draw_composite(
         view.sample.image,
@@ -121,10 +123,27 @@ def _composed(shared: _Shared, planned: PlannedComposite) -> dict[str, Any]:
     if isinstance(drawn, Refused):
         return {"item": planned.id, "reason": str(drawn)}
     sample, colour = replay(view, planned.id, drawn, shared.library)
-    dual = sample.image if shared.quantity is Quantity.TRANSMISSION else None
-    files = write_images(shared.folder, planned.id, colour=colour, dual=dual)
-    record = image_record(sample, files)
-    return {"id": planned.id, "params": drawn.as_json(), "record": record, "labels": list(sample.annotations.labels)}
+    record = _written(shared.folder, planned.id, sample, colour, loaded)
+    return {
+        "id": planned.id,
+        "params": drawn.as_json(),
+        "record": record,
+        "labels": list(sample.annotations.labels),
+        "clipped": loaded.clipped,
+    }
+
+
+def _written(folder: Path, item: str, sample: Sample, colour: XrayImage, loaded: Loaded) -> ImageRecord:
+    """Write a composite as its bag was stored: the same depth and white level, untouched counts bit for bit."""
+    reading = loaded.reading
+    if reading is None:
+        return image_record(sample, write_images(folder, item, colour=colour, dual=None))
+    if len(set(reading.white_levels)) > 1:  # a record has room for one white level
+        return image_record(sample, write_images(folder, item, colour=colour, dual=sample.image))
+    changed = (sample.image.values != reading.image.values).any(axis=0)
+    counts = reading.counts_of(sample.image, changed)
+    files = write_images(folder, item, colour=colour if len(counts) == 2 else None, dual=None, counts=counts)
+    return image_record(sample, files, white_level=reading.white_levels[0])
 
 
 def replay(view: TransmissionView, composite_id: str, params: CompositeParams, library: SignatureLibrary) -> tuple[Sample, Any]:

@@ -12,7 +12,7 @@ from threatray.core import Quantity, SetAside
 from threatray.core.files import read_json, write_json
 from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError, ThreatrayError
-from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, read_parts
+from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, clipping_summary, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.views import TransmissionView
 from threatray.pipeline.workers import run_jobs
@@ -24,8 +24,8 @@ from threatray.tip.refusal import Refused
 
 REFUSED: Final = "refused.json"
 PLACES: Final = "places.json"
-_SIXTEEN_BIT_DARKEST: Final = 2.0**-14
-"""Four grey levels of 16 bit: below this a transmission is noise."""
+_DARKEST_LEVELS: Final = 4
+"""A count below so many levels is noise."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
                     f"signatures: of {wanted} scans with {name!r} none gave a signature ({reasons}). "
                     "Lower [signatures] min_quality, give masks, or leave the class out."
                 )
-        return Outcome({"signatures": counts, "refused": len(refused)}, tuple(SetAside(**entry) for entry in refused))
+        summary = {"signatures": counts, "refused": len(refused), **clipping_summary(each["clipped"] for each in found)}
+        return Outcome(summary, tuple(SetAside(**entry) for entry in refused))
 
     inputs = {"split": split, **{role.value: path for role, path in paths.items()}}
     return run_stage("signatures", {"signatures": config, "taxonomy": taxonomy}, inputs, out, run, body)
@@ -89,14 +90,15 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
 def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
     """Every threat of one scan."""
     try:
-        view = TransmissionView.of(shared.sources.load(located, shared.quantity))
+        loaded = shared.sources.read(located, shared.quantity)
+        view = TransmissionView.of(loaded.sample)
     except ThreatrayError as error:
-        return {"entries": [], "places": [], "refused": [{"item": located.key, "reason": str(error)}]}
+        return {"entries": [], "places": [], "clipped": {}, "refused": [{"item": located.key, "reason": str(error)}]}
     sample, bag = view.sample, bag_mask(view.sample.image)
     entries, refused, places = [], [], []
     limits = shared.config.isolate
-    if shared.quantity is Quantity.TRANSMISSION:
-        limits = replace(limits, darkest=min(limits.darkest, _SIXTEEN_BIT_DARKEST))
+    if loaded.reading is not None:
+        limits = replace(limits, darkest=min(limits.darkest, _DARKEST_LEVELS / max(loaded.reading.white_levels)))
     for index, label in enumerate(sample.annotations.labels):
         x0, y0, x1, y1 = (float(edge) for edge in sample.annotations.boxes[index])
         box = (x0, y0, x1, y1)
@@ -113,7 +115,7 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
         else:
             entry = write_signature(shared.folder, found.signature, {"quality": found.quality, "contrast": found.contrast})
             entries.append(json.loads(json.dumps(entry.as_json())))
-    return {"entries": entries, "refused": refused, "places": places}
+    return {"entries": entries, "refused": refused, "places": places, "clipped": loaded.clipped}
 
 
 def read_places(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[tuple[float, float]]]]:

@@ -37,6 +37,13 @@ def test_a_few_bright_pixels_are_not_air() -> None:
     assert white_level_of(counts) == 50_000
 
 
+def test_air_that_the_scanner_cuts_off_has_its_white_at_the_cut() -> None:
+    air = np.minimum(np.random.default_rng(0).normal(59_800, 600, (80, 120)), 60_000).astype(np.uint16)
+    assert 0.3 < (air == 60_000).mean() < 0.45, "as in real pairs, more than half of the air lies below"
+    air[20:60, 30:90] = 9_000
+    assert white_level_of(air) == 60_000
+
+
 def test_grey_air_is_air_and_a_bag_that_fills_the_border_leaves_air_inside() -> None:
     counts = np.full((80, 120), 20_000, np.uint16)
     counts[30:50, 40:80] = 58_000

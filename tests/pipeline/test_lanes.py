@@ -110,6 +110,25 @@ def test_scans_of_counts_go_the_whole_way_at_their_own_depth(
             assert np.median(pixels[mask] / bag[mask]) < 0.6
 
 
+@pytest.mark.parametrize(("channels", "methods", "files"), [(2, 4, 3), (1, 3, 1)])
+def test_a_gallery_is_left_beside_the_composites(tmp_path: Path, channels: int, methods: int, files: int) -> None:
+    whole_way(tmp_path, 60_000, channels, Taxonomy(("gun",)))
+    folder = tmp_path / "compose" / "gallery"
+    (exhibit,) = read_json(folder / "gallery.json")
+    names = [panel["name"] for panel in exhibit["panels"]]
+    assert (names[:2], names[-1], len(names)) == (["bag", "energy_space"], "real", methods + 2)
+    found = {
+        panel["name"]: [read_pixels(folder / panel[key]) for key in ("screen", "low", "high") if panel[key]] for panel in exhibit["panels"]
+    }
+    assert {len(pictures) for pictures in found.values()} == {files}
+    bag, ours = found["bag"][-1], found["energy_space"][-1]
+    assert bag.shape == ours.shape
+    assert (ours <= bag).all()
+    assert np.median(ours[ours < bag] / bag[ours < bag]) < 0.6, "the threat fills a good part of the picture"
+    left, top, right, bottom = exhibit["panels"][0]["window"]
+    assert (right - left, bottom - top) == bag.shape[::-1]
+
+
 def decoded(path: Path, image_id: int) -> np.ndarray[Any, Any]:
     found = [one["segmentation"] for one in read_json(path)["annotations"] if one["image_id"] == image_id]
     return np.any([decode_mask(each, *SIZE) for each in found], axis=0)

@@ -17,6 +17,7 @@ from threatray.core.files import read_json, write_json, write_text
 from threatray.core.manifest import RunManifest, SetAside
 from threatray.datasets.formats.coco import ImageRecord, image_record, write_annotations, write_images
 from threatray.errors import DataError
+from threatray.pipeline.gallery import write_gallery
 from threatray.pipeline.sources import Loaded, Located, Role, Sources, Taxonomy, clipping_summary
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.plan_stage import PLAN_FILE
@@ -53,7 +54,7 @@ def compose(
     out: Path,
     run: Run,
 ) -> RunManifest:
-    """Write a COCO dataset of composites, ``composites.jsonl`` to replay each of them, and ``refused.json``.
+    """Write a COCO dataset of composites, ``composites.jsonl`` to replay each of them, ``refused.json`` and ``gallery/``.
 
     Args:
         config: How threats are put into bags.
@@ -90,6 +91,8 @@ def compose(
         lines = [json.dumps({"id": entry["id"], **entry["params"]}, sort_keys=True) for entry in made]
         write_text(work / COMPOSITES, "".join(line + "\n" for line in lines))
         write_json(work / REFUSED, refused)
+        drawn = [(entry["id"], entry["labels"][0], CompositeParams.from_json(entry["params"])) for entry in made]
+        write_gallery(work, sources, used, drawn, opened)
         counts = Counter(label for entry in made for label in entry["labels"])
         summary = {"composites": len(made), "threats": dict(sorted(counts.items())), "refused": len(refused)}
         summary |= clipping_summary(entry["clipped"] for entry in made)

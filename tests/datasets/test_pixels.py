@@ -82,6 +82,17 @@ def test_counts_are_divided_by_white_clipped_and_counted(seed: int, kind: tuple[
     assert (reading.over_white, reading.under_floor, reading.values) == (over, under, 70)
 
 
+def test_a_wide_scan_is_in_memory_but_once() -> None:
+    import tracemalloc
+
+    counts = np.full((2, 60, 30_000), 30_000, np.uint16)
+    tracemalloc.start()
+    as_transmission(counts, (60_000, 60_000), DUAL_ENERGY)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / counts.size < 6, "four bytes a value for the transmission, little beside"
+
+
 @law
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(np.uint8, 250), (np.uint16, 60_000), (np.uint16, 65_535)]))
 def test_what_did_not_change_keeps_its_counts_and_what_did_is_off_by_half_a_level(seed: int, kind: tuple[type, int]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from threatray.balance.plan import PlanConfig
 from threatray.balance.quota import Strategy
-from threatray.core import DUAL_ENERGY, GREY, Quantity
+from threatray.core import DUAL_ENERGY, GREY, Origin, OriginKind, Quantity, Signature, XrayImage
 from threatray.core.files import read_json, write_json
 from threatray.core.image_file import read_pixels, write_jpeg, write_png
 from threatray.core.manifest import RunManifest
@@ -23,7 +23,7 @@ from threatray.pipeline.stages.compose_stage import compose
 from threatray.pipeline.stages.plan_stage import plan
 from threatray.pipeline.stages.signatures_stage import SignaturesConfig, signatures
 from threatray.pipeline.stages.split_stage import SplitConfig, split
-from threatray.tip.compose import ComposeConfig
+from threatray.tip.compose import ComposeConfig, CompositeParams, apply_composite, draw_composite
 from threatray.tip.library import SignatureLibrary
 
 RUN = Run(seed=3, progress=Progress(quiet=True), workers=1)
@@ -108,6 +108,27 @@ def test_scans_of_counts_go_the_whole_way_at_their_own_depth(
             np.testing.assert_array_equal(pixels[far], bag[far]), "the bag's own counts, bit for bit"
             assert (pixels[mask] <= bag[mask]).all()
             assert np.median(pixels[mask] / bag[mask]) < 0.6
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_threat_goes_into_a_scan_of_thirty_thousand_columns(tmp_path: Path, channels: int) -> None:
+    counts = np.full((120, 30_000), 60_000, np.uint16)
+    counts[10:110, 600:29_400] = 30_000
+    for name in ("a.png",) if channels == 1 else ("a_low.png", "a_high.png"):
+        write_png(tmp_path / name, counts)
+    sources = Sources.open({Role.BENIGN: tmp_path}, Taxonomy())
+    loaded = sources.read(sources.located(Role.BENIGN)[0], sources.quantity)
+    values = np.full((channels, 40, 60), 0.5, np.float32)
+    image = XrayImage(values, Quantity.TRANSMISSION, loaded.sample.image.channels)
+    gun = Signature("gun", image, np.ones((40, 60), np.bool_), "gun", Origin(OriginKind.RENDERED, "g", "g"))
+    drawn = draw_composite(loaded.sample.image, "a", [gun], np.random.default_rng(0))
+    assert isinstance(drawn, CompositeParams)
+    made = apply_composite(loaded.sample.image, drawn, lambda _: gun).image
+    written = loaded.reading.counts_of(made, (made.values != loaded.sample.image.values).any(axis=0))
+    rows, columns = np.nonzero(written[0] != counts)
+    assert 1_000 < len(rows) < 10_000
+    assert columns.max() - columns.min() < 120
+    assert set(np.unique(written[0][rows, columns])) <= set(range(15_000, 30_000))
 
 
 @pytest.mark.parametrize(("channels", "methods", "files"), [(2, 4, 3), (1, 3, 1)])

@@ -179,11 +179,14 @@ def as_transmission(counts: NDArray[Any], white_levels: tuple[int, ...], channel
         >>> reading.image.values[0, 0].tolist(), reading.over_white, reading.under_floor
         ([7.62939453125e-06, 0.5, 1.0], 1, 1)
     """
-    white = np.array(white_levels, np.float64)[:, None, None]
-    raw = counts / white
-    values = np.clip(raw, TRANSMISSION_FLOOR, 1.0).astype(np.float32)
+    # Both are whole numbers below 2^24, so single precision divides them exactly rounded; a wide scan fits in memory but once.
+    white = np.array(white_levels, np.float32)[:, None, None]
+    values = np.divide(counts, white, dtype=np.float32)
+    np.clip(values, np.float32(TRANSMISSION_FLOOR), np.float32(1), out=values)
     image = XrayImage(values, Quantity.TRANSMISSION, channels)
-    return TransmissionReading(image, counts, white_levels, int((raw > 1).sum()), int((raw < TRANSMISSION_FLOOR).sum()))
+    over = sum(int(np.count_nonzero(plane > level)) for plane, level in zip(counts, white_levels, strict=True))
+    under = sum(int(np.count_nonzero(plane < level * TRANSMISSION_FLOOR)) for plane, level in zip(counts, white_levels, strict=True))
+    return TransmissionReading(image, counts, white_levels, over, under)
 
 
 def read_counts(path: Path) -> NDArray[Any]:

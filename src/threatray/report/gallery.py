@@ -14,7 +14,7 @@ from threatray.core.image_file import read_pixels
 from threatray.errors import DataError
 from threatray.physics.dual_energy import r_value
 from threatray.report.folder import RunFolder
-from threatray.report.pictures import Picture, Rgb, channel_view, embed
+from threatray.report.pictures import Picture, Rgb, embed, to_rgb
 
 _SIDE: Final = 240
 _CAPTIONS: Final[Mapping[str, str]] = {
@@ -35,8 +35,8 @@ _UNDER: Final[Mapping[str, str]] = {
 }
 _VIEWS: Final = (
     ("colour", "Colour", "as on the screen"),
-    ("high", "High energy", "dark is dense"),
-    ("low", "Low energy", "dark is dense"),
+    ("high", "High energy", "dark is dense (square root of the transmission)"),
+    ("low", "Low energy", "dark is dense (square root of the transmission)"),
     ("r", "Material, R", "attenuation at low over high energy"),
 )
 R_STOPS: Final = (
@@ -154,7 +154,12 @@ def _views(folder: RunFolder, panel: Mapping[str, Any]) -> dict[str, Rgb | None]
         return found
     values = np.clip(np.stack([low, high]) / np.float32(65535), np.float32(TRANSMISSION_FLOOR), 1).astype(np.float32)
     dual = XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
-    return found | {"high": channel_view(dual, 1), "low": channel_view(dual, 0), "r": r_view(dual)}
+    return found | {"high": _as_on_screens(dual, 1), "low": _as_on_screens(dual, 0), "r": r_view(dual)}
+
+
+def _as_on_screens(dual: XrayImage, channel: int) -> Rgb:
+    """One energy as grey, the dark parts lifted: the square root of the transmission."""
+    return to_rgb(np.repeat(np.sqrt(dual.values[channel : channel + 1]), 3, axis=0))
 
 
 def _deep(folder: RunFolder, name: Any) -> NDArray[np.float32] | None:

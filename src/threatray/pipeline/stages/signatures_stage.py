@@ -24,6 +24,8 @@ from threatray.tip.refusal import Refused
 
 REFUSED: Final = "refused.json"
 PLACES: Final = "places.json"
+_ALONE: Final = 0.9
+"""A threat as long as what it lies in was scanned alone: that says nothing of its place and size in bags."""
 _DARKEST_LEVELS: Final = 4
 """A count below so many levels is noise."""
 
@@ -102,10 +104,9 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
     for index, label in enumerate(sample.annotations.labels):
         x0, y0, x1, y1 = (float(edge) for edge in sample.annotations.boxes[index])
         box = (x0, y0, x1, y1)
-        if bag.any():
-            places.append(
-                {"class_name": label, "relative_length": relative_length(bag, box), "position": list(relative_position(bag, box))}
-            )
+        length = relative_length(bag, box) if bag.any() else _ALONE
+        if length < _ALONE:
+            places.append({"class_name": label, "relative_length": length, "position": list(relative_position(bag, box))})
         found = isolate(sample, index, limits)
         if isinstance(found, Refused):
             refused.append({"item": f"{located.key}-{index} ({label})", "reason": str(found)})

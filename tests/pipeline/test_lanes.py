@@ -128,7 +128,7 @@ def test_a_threat_goes_into_a_scan_of_thirty_thousand_columns(tmp_path: Path, ch
     rows, columns = np.nonzero(written[0] != counts)
     assert 1_000 < len(rows) < 10_000
     assert columns.max() - columns.min() < 120
-    assert set(np.unique(written[0][rows, columns])) <= set(range(15_000, 30_000))
+    assert (written[0][rows, columns] < counts[rows, columns]).all()
 
 
 @pytest.mark.parametrize(("channels", "methods", "files"), [(2, 4, 3), (1, 3, 1)])

@@ -64,7 +64,7 @@ def _exhibit(folder: Path, sources: Sources, bags: Mapping[str, Located], made: 
     name, class_name, params = made
     located = bags[params.bag_id]
     view = TransmissionView.of(sources.read(located, sources.quantity).sample)
-    bag = view.sample.image
+    bag = _transmission(view)
     methods = by_every_method(bag, params, library.load, view.air)
     whole = shown(bag, view.air)
     window = around(_changed(whole, next(iter(methods.values()))), bag.size)
@@ -75,6 +75,11 @@ def _exhibit(folder: Path, sources: Sources, bags: Mapping[str, Located], made: 
         panels.append(_panel(folder, name, "real", *real))
     insertions = [each.signature_id for each in params.insertions]
     return {"id": name, "class_name": class_name, "bag_id": params.bag_id, "signatures": insertions, "panels": panels}
+
+
+def _transmission(view: TransmissionView) -> XrayImage:
+    """The scan's energies, or its three colours divided by air, however the stage read it."""
+    return view.sample.image if view.air is None else view.stored.as_channel_transmission(view.air)
 
 
 def _changed(before: Shown, after: Shown) -> Box:
@@ -114,7 +119,7 @@ def _real(sources: Sources, class_name: str) -> tuple[Shown, tuple[int, int, int
     for _, _, located, box in [*sized[middle:], *sized[:middle]]:
         try:
             view = TransmissionView.of(sources.read(located, sources.quantity).sample)
-            return shown(view.sample.image, view.air), around(box, view.sample.image.size)
+            return shown(_transmission(view), view.air), around(box, view.stored.size)
         except ThreatrayError:
             continue
     return None

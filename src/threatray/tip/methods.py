@@ -93,8 +93,8 @@ def by_every_method(
         DataError: As ``apply_composite``; colour without its air.
 
     Note:
-        In colour both energies are the palette's reading, a proxy; the energy-space composite is the bag's own colour plus what the
-        threat changes in the palette's.
+        In colour both energies are the palette's reading, a proxy. The energy-space composite is the palette's colour of it, and what
+        the palette cannot say of the bag's own colour, darkened as the pixel is.
     """
     if bag.channels == COLOUR and air is None:
         raise DataError("methods: a bag in colour needs the colour of its air.")
@@ -103,9 +103,7 @@ def by_every_method(
         assert air is not None
         dual = _energies(bag, palette)
         composite = apply_composite(dual, params, _converted(lookup, lambda image: _energies(image, palette), DUAL_ENERGY)).image
-        change = palette.render(composite).values - palette.render(dual).values
-        screen = np.clip(_coloured(bag, air).values + change, 0, 1).astype(np.float32)
-        found[Method.ENERGY_SPACE] = Shown(XrayImage(screen, Quantity.PSEUDO_COLOUR, COLOUR), composite, proxy=True)
+        found[Method.ENERGY_SPACE] = Shown(_carried_on(bag, dual, composite, air, palette), composite, proxy=True)
         own = _converted(lookup, lambda image: _as_colour(image, palette), COLOUR)
         found[Method.CHANNEL_WISE] = shown(apply_composite(bag, params, own).image, air, palette)
     else:
@@ -132,6 +130,16 @@ def _coloured(transmission: XrayImage, air: FloatArray) -> XrayImage:
 def _energies(colour: XrayImage, palette: ScannerPalette) -> XrayImage:
     """Three channels of transmission as two energies, whatever the colour of air was."""
     return palette.invert(_coloured(colour, _palette_air(palette)))
+
+
+def _carried_on(bag: XrayImage, dual: XrayImage, composite: XrayImage, air: FloatArray, palette: ScannerPalette) -> XrayImage:
+    before, after = palette.render(dual).values, palette.render(composite).values
+    weights = np.array(palette.weights, np.float32)
+    luma_before, luma_after = (np.tensordot(weights, values, axes=1) for values in (before, after))
+    darker = np.minimum(luma_after / np.maximum(luma_before, np.float32(1e-6)), np.float32(1))
+    own = _coloured(bag, _palette_air(palette)).values
+    values = np.clip(after + darker * (own - before), 0, 1) * (np.asarray(air, np.float32) / _palette_air(palette)).reshape(-1, 1, 1)
+    return XrayImage(np.clip(values, 0, 1).astype(np.float32), Quantity.PSEUDO_COLOUR, COLOUR)
 
 
 def _as_colour(dual: XrayImage, palette: ScannerPalette) -> XrayImage:

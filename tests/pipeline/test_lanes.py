@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from threatray.balance.plan import PlanConfig
 from threatray.balance.quota import Strategy
+from threatray.cli.main import main
 from threatray.core import DUAL_ENERGY, GREY, Origin, OriginKind, Quantity, Signature, XrayImage
 from threatray.core.files import read_json, write_json
 from threatray.core.image_file import read_pixels, write_jpeg, write_png
@@ -163,8 +165,6 @@ def grown(mask: np.ndarray[Any, Any], pixels: int) -> np.ndarray[Any, Any]:
 
 def bag_file(tmp_path: Path, image: dict[str, Any], name: str) -> str:
     """The file of the bag that a composite was made of."""
-    import json
-
     own = image.get("entry_id") or Path(name).stem.removesuffix("_low").removesuffix("_high")
     line = next(json.loads(line) for line in (tmp_path / "compose" / "composites.jsonl").read_text().splitlines() if own in line)
     bag = line["bag_id"].removeprefix("benign:")
@@ -229,3 +229,15 @@ def test_a_grey_jpeg_is_a_grey_scan(tmp_path: Path) -> None:
     write_jpeg(tmp_path / "a.jpg", counts[0])
     sources = Sources.open({Role.BENIGN: tmp_path}, Taxonomy())
     assert sources.load(sources.located(Role.BENIGN)[0], sources.quantity).image.channels == GREY
+
+
+def test_the_white_level_is_given_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scans = write_scans(tmp_path / "scans", 6, threat=True, white=60_000, channels=1)
+    bags = write_scans(tmp_path / "bags", 6, threat=False, white=60_000, channels=1)
+    data = ["--labelled", str(scans), "--benign", str(bags), "--white-level", "50000", "--quiet", "--json", "--workers", "1"]
+    assert main(["split", *data, "--out", str(tmp_path / "split")]) == 0
+    capsys.readouterr()
+    assert main(["signatures", *data, "--split", str(tmp_path / "split"), "--out", str(tmp_path / "signatures")]) == 0
+    clipped = json.loads(capsys.readouterr().out)["summary"]["clipped"]
+    assert clipped["over_white"] / clipped["values"] > 0.3, "all of the air is brighter than the level given"
+    assert main(["split", *data, "--out", str(tmp_path / "other"), "--white-level", "70000"]) == 2

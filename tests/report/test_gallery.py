@@ -38,7 +38,7 @@ def test_four_views_by_four_methods_beside_the_bag_and_a_real_scan(own_run: Path
             "Colour channels",
             "Alpha blend",
             "Opaque paste",
-            "A real scan",
+            "Scanned together",
         ]
         assert all(panel.picture is not None for panel in row.panels)
     assert [[panel.proxy for panel in row.panels].index(True) for row in exhibit.rows[1:]] == [2, 2, 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,13 +148,17 @@ class Dataset:
             white_level: Count of empty air in deep grey files whose entry does not say; None takes it from their own air.
 
         Returns:
-            Pseudo-colour in [0, 1], three channels or one. Deep grey is shown with air as white, whatever its counts are.
+            Pseudo-colour in [0, 1], three channels or one. Deep grey is shown with air as white, whatever its counts are; two energies
+            without a picture are shown in the default palette.
 
         Raises:
-            DataError: No colour file, broken, or another size than annotated.
+            DataError: A file is broken, or of another size than annotated.
         """
         if entry.image_path is None:
-            raise DataError(f"{self.root}, {entry.id}: has no colour image, only dual-energy counts. Render them first.")
+            from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+
+            pair = self.load_dual_energy(entry, white_level)
+            return replace(pair, image=DEFAULT_PALETTE.render(pair.image))
         pixels = read_pixels(entry.image_path)
         if pixels.ndim == 2 and pixels.dtype == np.uint16:
             reading = self.read_grey(entry, white_level)

@@ -23,7 +23,7 @@ _CAPTIONS: Final[Mapping[str, str]] = {
     "channel_wise": "Colour channels",
     "alpha_blend": "Alpha blend",
     "opaque_paste": "Opaque paste",
-    "real": "A real scan",
+    "real": "Scanned together",
 }
 _UNDER: Final[Mapping[str, str]] = {
     "bag": "before",
@@ -31,7 +31,7 @@ _UNDER: Final[Mapping[str, str]] = {
     "channel_wise": "channels multiply",
     "alpha_blend": "control, no physics",
     "opaque_paste": "control, no physics",
-    "real": "another bag",
+    "real": "another bag and threat",
 }
 _VIEWS: Final = (
     ("colour", "Colour", "as on the screen"),
@@ -115,8 +115,8 @@ def build_gallery(folder: RunFolder) -> Gallery | None:
     views = [panel for exhibit in exhibits for row in exhibit.rows for panel in row.panels]
     energies = any(row.title == _VIEWS[3][1] for exhibit in exhibits for row in exhibit.rows)
     lead = (
-        "The same threat at the same place by every method, and a real scan of the same class. What lies under the threat must show "
-        "through it, nothing may get brighter, and the threat must look as dense and of the same stuff as in the real scan."
+        "The same threat at the same place by every method, and a scan in which a threat of that class lay in its bag. What lies under "
+        "the threat must show through it, nothing may get brighter, and the threat must look as dense and of the same stuff as there."
     )
     legend = tuple((f"{value:.1f}", f"rgb{colour}") for value, colour in R_STOPS) if energies else ()
     return Gallery(lead, exhibits, legend, any(panel.proxy for panel in views))

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from threatray.core import TRANSMISSION_FLOOR, Annotations, Quantity
+from threatray.core import COLOUR, TRANSMISSION_FLOOR, Annotations, Quantity
 from threatray.core.image_file import write_png
 from threatray.datasets.dataset import Dataset, Entry
 from threatray.errors import DataError
+from threatray.physics.pseudo_colour import DEFAULT_PALETTE
 
 
 def dual(tmp_path: Path, low: list[list[int]], high: list[list[int]], white_level: int) -> tuple[Dataset, Entry]:
@@ -36,10 +37,22 @@ def test_counts_become_transmissions_and_what_was_clipped_is_counted(tmp_path: P
     assert dataset.load_dual_energy(entry).image.quantity is Quantity.TRANSMISSION
 
 
+def test_a_pair_without_a_picture_is_shown_in_the_default_palette(tmp_path: Path) -> None:
+    dataset, entry = dual(tmp_path, [[100, 9000, 60000]], [[800, 21000, 60000]], 60000)
+    shown = dataset.load_colour(entry).image
+    assert (shown.quantity, shown.channels) == (Quantity.PSEUDO_COLOUR, COLOUR)
+    np.testing.assert_array_equal(shown.values, DEFAULT_PALETTE.render(dataset.load_dual_energy(entry).image).values)
+    np.testing.assert_allclose(shown.values[:, 0, 2], np.array(DEFAULT_PALETTE.air) / 255, atol=1e-6)
+
+
 def test_a_missing_quantity_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.zeros((1, 3), np.uint16))
+    picture = Entry(id="a", image_path=tmp_path / "a.png", width=3, height=1, things=Annotations.none(), group="a")
+    with pytest.raises(DataError, match=r"a: has no dual-energy pair\. Use its colour image instead\."):
+        Dataset(tmp_path, "coco", (), (picture,)).load_dual_energy(picture)
     dataset, entry = dual(tmp_path, [[1, 2, 3]], [[1, 2, 3]], 60000)
-    with pytest.raises(DataError, match=r"a: has no colour image, only dual-energy counts\. Render them first\."):
-        dataset.load_colour(entry)
+    with pytest.raises(DataError, match="a: has no image of one energy, only a pair"):
+        dataset.read_grey(entry)
 
 
 def test_a_picture_of_another_size_than_annotated_is_refused(tmp_path: Path) -> None:

@@ -182,6 +182,19 @@ def _plan_and_compose(folder: Path, kept: dict[str, list[str]], rng: np.random.G
     write_json(folder / "compose" / "annotations.json", {"images": images, "annotations": annotations, "categories": categories})
     (folder / "compose" / "composites.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     write_json(folder / "compose" / "refused.json", [{"item": "bag_77", "reason": "larger than the bag"}])
+    write_json(folder / "compose" / "gallery" / "gallery.json", [_exhibit(folder / "compose" / "gallery", next(iter(kept)), rng, side)])
+
+
+def _exhibit(folder: Path, class_name: str, rng: np.random.Generator, side: int) -> dict[str, Any]:
+    panels: list[dict[str, Any]] = []
+    for name in ("bag", "energy_space", "channel_wise", "alpha_blend", "opaque_paste", "real"):
+        files = {"screen": f"c_{name}.png", "low": f"c_{name}_low.png", "high": f"c_{name}_high.png"}
+        write_png(folder / files["screen"], rng.integers(90, 255, (2 * side, 2 * side, 3), dtype=np.uint8))
+        high = rng.uniform(0.2, 1.0, (2 * side, 2 * side))
+        write_png(folder / files["high"], np.rint(65535 * high).astype(np.uint16))
+        write_png(folder / files["low"], np.rint(65535 * high**1.3).astype(np.uint16))
+        panels.append({"name": name, "proxy": name == "channel_wise", "window": [0, 0, 2 * side, 2 * side], **files})
+    return {"id": "composite_0000", "class_name": class_name, "bag_id": "bag_0", "signatures": [f"{class_name}_000"], "panels": panels}
 
 
 def _train(folder: Path, rng: np.random.Generator, side: int) -> None:

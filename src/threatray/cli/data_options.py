@@ -25,6 +25,7 @@ class DataOptions:
         classes: The threat classes; all that occur if not given.
         aliases: Another name for a class, as ``--aliases.handgun gun``.
         taxonomy_file: A taxonomy file instead of the shipped one.
+        white_level: Count of empty air in 16-bit and grey scans whose dataset does not say; each scan's own air tells if not given.
     """
 
     labelled: Path | None = None
@@ -34,12 +35,13 @@ class DataOptions:
     classes: tuple[str, ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     taxonomy_file: Annotated[Path | None, Parameter(name="--taxonomy")] = None
+    white_level: int | None = None
 
     @property
     def taxonomy(self) -> Taxonomy:
         """What labels mean: classes, aliases and the taxonomy file."""
         words = Vocabulary.read(self.taxonomy_file) if self.taxonomy_file is not None else None
-        return Taxonomy(tuple(self.classes), dict(self.aliases), words)
+        return Taxonomy(tuple(self.classes), dict(self.aliases), words, self.white_level)
 
     @property
     def datasets(self) -> dict[Role, Path]:

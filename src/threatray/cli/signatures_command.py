@@ -20,7 +20,6 @@ def signatures(
     split: Path | None = None,
     isolated: Path | None = None,
     class_name: Annotated[str | None, Parameter(name="--class")] = None,
-    white_level: int = 65535,
     source: str = "unknown",
     licence: str = "unknown",
     out: Path = Path("signatures"),
@@ -34,7 +33,6 @@ def signatures(
         split: Folder of ``threatray split``: take threats out of its training scans.
         isolated: Folder of scans with a threat alone in air, instead of --split: pictures, or 16-bit pairs x_low.png and x_high.png.
         class_name: The class of all scans in --isolated; if not given, each of its subfolders is a class.
-        white_level: Count of empty air in the pairs of --isolated, at most; the air in each picture corrects it.
         source: Where the scans of --isolated come from, kept with every signature.
         licence: Under which terms, kept with every signature.
         out: Folder to make.
@@ -46,9 +44,9 @@ def signatures(
     if isolated is not None:
         if config.remove:
             raise ConfigError("signatures: --remove takes threats out of labelled scans; with --isolated there is no bag.")
-        alone = IsolatedConfig(class_name, white_level, source, licence)
+        alone = IsolatedConfig(class_name, data.white_level, source, licence)
         return common.finish(out, isolated_signatures(config, alone, data.taxonomy, isolated, out, common.run()))
     assert split is not None
-    if (class_name, white_level, source, licence) != (None, 65535, "unknown", "unknown"):
-        raise ConfigError("signatures: --class, --white-level, --source and --licence belong to --isolated.")
+    if (class_name, source, licence) != (None, "unknown", "unknown"):
+        raise ConfigError("signatures: --class, --source and --licence belong to --isolated.")
     return common.finish(out, signatures_stage(config, data.taxonomy, data.datasets, split, out, common.run()))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from threatray.core import Annotations, FloatArray, Provenance, Sample, SetAside
+from threatray.core import GREY, Annotations, FloatArray, Provenance, Quantity, Sample, SetAside, XrayImage
 from threatray.core.image_file import read_pixels
 from threatray.datasets.masks import decode_mask
-from threatray.datasets.pixels import TransmissionReading, as_pseudo_colour, read_transmission
+from threatray.datasets.pixels import TransmissionReading, as_pseudo_colour, read_grey, read_transmission
 from threatray.errors import DataError
 
 WHITE_LEVEL = 65535
-"""Count of empty air in files that do not say otherwise."""
+"""Count of empty air in the files that are written here."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,7 +32,7 @@ class Entry:
         segmentations: For each thing its undecoded COCO run lengths or polygons, or None.
         group: The physical bag or object, which no split may cut.
         provenance: Source and licence.
-        white_level: Count of empty air in the two energies.
+        white_level: Count of empty air in the two energies, or in a grey image; None if the dataset does not say.
         part: The published part it belongs to (``train``, ``test``, ...); empty if none is published.
         difficulty: The published level (``easy``, ``hidden``, ``OL2``, ...); empty if there is none.
         view: Which of several views of one bag, e.g. ``side``; empty for a single view. Views of one bag share a group.
@@ -57,7 +57,7 @@ class Entry:
     segmentations: tuple[object | None, ...] = ()
     group: str
     provenance: Provenance = Provenance()
-    white_level: int = WHITE_LEVEL
+    white_level: int | None = None
     part: str = ""
     difficulty: str = ""
     view: str = ""
@@ -68,7 +68,7 @@ class Entry:
             raise DataError(f"{self.id}: has one energy only; low and high are needed.")
         if self.image_path is None and self.low_path is None:
             raise DataError(f"{self.id}: names neither an image nor a dual-energy pair.")
-        if self.width < 1 or self.height < 1 or self.white_level < 1:
+        if self.width < 1 or self.height < 1 or (self.white_level is not None and self.white_level < 1):
             raise DataError(
                 f"{self.id}: size {self.width}x{self.height} and white level {self.white_level} must be positive whole numbers."
             )
@@ -142,41 +142,78 @@ class Dataset:
         """Whether every image has both energies."""
         return bool(self.entries) and all(entry.has_dual_energy for entry in self.entries)
 
-    def load_colour(self, entry: Entry) -> Sample:
+    def load_colour(self, entry: Entry, white_level: int | None = None) -> Sample:
         """Decode an image as shown on the screen.
 
+        Args:
+            entry: One of this dataset.
+            white_level: Count of empty air in deep grey files whose entry does not say; None takes it from their own air.
+
         Returns:
-            Pseudo-colour in [0, 1], three channels or one.
+            Pseudo-colour in [0, 1], three channels or one. Deep grey is shown with air as white, whatever its counts are; two energies
+            without a picture are shown in the default palette.
 
         Raises:
-            DataError: No colour file, broken, or another size than annotated.
+            DataError: A file is broken, or of another size than annotated.
         """
         if entry.image_path is None:
-            raise DataError(f"{self.root}, {entry.id}: has no colour image, only dual-energy counts. Render them first.")
-        image = as_pseudo_colour(read_pixels(entry.image_path))
+            from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+
+            pair = self.load_dual_energy(entry, white_level)
+            return replace(pair, image=DEFAULT_PALETTE.render(pair.image))
+        pixels = read_pixels(entry.image_path)
+        if pixels.ndim == 2 and pixels.dtype == np.uint16:
+            reading = self.read_grey(entry, white_level)
+            shown = np.minimum(reading.counts / np.float32(reading.white_levels[0]), np.float32(1))
+            image = XrayImage(shown.astype(np.float32), Quantity.PSEUDO_COLOUR, GREY)
+        else:
+            image = as_pseudo_colour(pixels)
         _same_size(entry, entry.image_path, image.size)
         return Sample(entry.id, image, entry.annotations(), entry.group, entry.provenance)
 
-    def load_dual_energy(self, entry: Entry) -> Sample:
+    def load_dual_energy(self, entry: Entry, white_level: int | None = None) -> Sample:
         """Decode an image's two energies as transmissions, clipped to what a transmission may be.
 
         Raises:
             DataError: No pair, broken, or another size than annotated.
         """
-        reading = self.read_dual_energy(entry)
-        return Sample(entry.id, reading.image, entry.annotations(), entry.group, entry.provenance)
+        return self.sample_of(entry, self.read_dual_energy(entry, white_level))
 
-    def read_dual_energy(self, entry: Entry) -> TransmissionReading:
+    def read_dual_energy(self, entry: Entry, white_level: int | None = None) -> TransmissionReading:
         """The two energies with the number of values that were clipped.
+
+        Args:
+            entry: One of this dataset.
+            white_level: Count of empty air where the entry does not say; None takes it from each file's own air.
 
         Raises:
             DataError: As for ``load_dual_energy``.
         """
         if entry.low_path is None or entry.high_path is None:
             raise DataError(f"{self.root}, {entry.id}: has no dual-energy pair. Use its colour image instead.")
-        reading = read_transmission(entry.low_path, entry.high_path, entry.white_level)
+        reading = read_transmission(entry.low_path, entry.high_path, entry.white_level or white_level)
         _same_size(entry, entry.low_path, reading.image.size)
         return reading
+
+    def read_grey(self, entry: Entry, white_level: int | None = None) -> TransmissionReading:
+        """A grey scan of one energy, with the number of values that were clipped.
+
+        Args:
+            entry: One of this dataset.
+            white_level: Count of empty air where the entry does not say; None takes it from the file's own air.
+
+        Raises:
+            DataError: No grey file, broken, or another size than annotated.
+        """
+        if entry.image_path is None:
+            raise DataError(f"{self.root}, {entry.id}: has no image of one energy, only a pair.")
+        reading = read_grey(entry.image_path, entry.white_level or white_level)
+        _same_size(entry, entry.image_path, reading.image.size)
+        return reading
+
+    def sample_of(self, entry: Entry, reading: TransmissionReading) -> Sample:
+        """A reading with what is annotated in it."""
+        return Sample(entry.id, reading.image, entry.annotations(), entry.group, entry.provenance)
 
 
 def _same_size(entry: Entry, path: Path, size: tuple[int, int]) -> None:

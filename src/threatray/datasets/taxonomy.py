@@ -198,9 +198,10 @@ class Taxonomy:
         classes: The threat classes of this project, in order; empty takes every label as it stands.
         aliases: Another name -> class, e.g. ``{"Gun": "gun", "handgun": "gun"}``.
         vocabulary: What labels mean; None takes the shipped one where ``classes`` are given, and changes no name where not.
+        white_level: Count of empty air in pairs and grey scans whose dataset does not say; None takes it from each scan's own air.
 
     Raises:
-        ConfigError: A class named twice, an alias for a class that is not named.
+        ConfigError: A class named twice, an alias for a class that is not named, a white level out of range.
 
     Example:
         >>> mine = Taxonomy(("gun", "knife"))
@@ -213,8 +214,11 @@ class Taxonomy:
     classes: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
+    white_level: int | None = None
 
     def __post_init__(self) -> None:
+        if self.white_level is not None and not 1 <= self.white_level <= 65535:
+            raise ConfigError(f"white_level: expected the count of empty air, in [1, 65535], got {self.white_level}.")
         if len(set(self.classes)) != len(self.classes):
             raise ConfigError(f"classes: a class is named twice in {list(self.classes)}.")
         for other, name in self.aliases.items():

@@ -57,7 +57,7 @@ class PhantomScanner:
     """
 
     scanner: DualEnergyScanner = DualEnergyScanner()
-    photons_per_pixel: tuple[float, float] = (28_000.0, 18_000.0)
+    photons_per_pixel: tuple[float, float] = (19_000.0, 7_600.0)
     blur_sigma_px: float = 0.6
     palette: ScannerPalette = DEFAULT_PALETTE
     electronic_sigma: float = 0.0005

@@ -41,6 +41,7 @@ class DataConfig:
         classes: The threat classes; all that occur if empty.
         aliases: Another class name -> class.
         taxonomy: A taxonomy file instead of the shipped one; ``threatray init --taxonomy FILE`` writes one to change.
+        white_level: Count of empty air in 16-bit and grey scans whose dataset does not say; each scan's own air tells if not given.
     """
 
     labelled: Path
@@ -54,11 +55,13 @@ class DataConfig:
     classes: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     taxonomy: Path | None = None
+    white_level: int | None = None
 
     @property
     def meaning(self) -> Taxonomy:
         """What labels mean: classes, aliases and the taxonomy file."""
-        return Taxonomy(self.classes, self.aliases, Vocabulary.read(self.taxonomy) if self.taxonomy is not None else None)
+        words = Vocabulary.read(self.taxonomy) if self.taxonomy is not None else None
+        return Taxonomy(self.classes, self.aliases, words, self.white_level)
 
     @property
     def datasets(self) -> dict[Role, Path]:
@@ -140,6 +143,7 @@ photos = "photos"           # photos/gun/*.jpg, photos/knife/*.jpg, ...
 classes = ["gun", "knife"]  # leave out to take every class that occurs
 # aliases = { "my gun" = "gun" }   # names that the shipped taxonomy does not know; "Gun", "handgun", "Folding_Knife" it does
 # taxonomy = "taxonomy.toml"       # your own instead of the shipped one: threatray init --taxonomy taxonomy.toml
+# white_level = 60000              # count of empty air in 16-bit scans; else it is taken from each scan's own air
 
 [split]
 # validation_share = 0.15

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from threatray.core import Quantity, Sample, SetAside
+from threatray.core import COLOUR, DUAL_ENERGY, GREY, Quantity, Sample, SetAside
 from threatray.core.files import read_json
+from threatray.core.image_file import is_grey
 from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats.registry import read_dataset
+from threatray.datasets.pixels import TransmissionReading
 from threatray.datasets.taxonomy import Taxonomy as Taxonomy
 from threatray.datasets.taxonomy import Vocabulary, plain_name
 from threatray.errors import DataError
@@ -51,6 +54,37 @@ class Located:
         return f"{self.role.value}:{self.entry.id}"
 
 
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A decoded scan.
+
+    Args:
+        sample: Image and annotations.
+        reading: The counts it was read from; None for pseudo-colour.
+    """
+
+    sample: Sample
+    reading: TransmissionReading | None = None
+
+    @property
+    def clipped(self) -> dict[str, int]:
+        """Values of the scan that were clipped to be a transmission; JSON-able, for ``clipping_summary``."""
+        if self.reading is None:
+            return {}
+        return {"values": self.reading.values, "over_white": self.reading.over_white, "under_floor": self.reading.under_floor}
+
+
+def clipping_summary(clipped: Iterable[Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """What a manifest says of clipped values: nothing for pseudo-colour, else their sums.
+
+    Example:
+        >>> clipping_summary([{"values": 4, "over_white": 1, "under_floor": 0}, {}, {"values": 4, "over_white": 2, "under_floor": 0}])
+        {'clipped': {'values': 8, 'over_white': 3, 'under_floor': 0}}
+    """
+    counts = [each for each in clipped if each]
+    return {"clipped": {key: sum(each[key] for each in counts) for key in ("values", "over_white", "under_floor")}} if counts else {}
+
+
 @dataclass(frozen=True)
 class Sources:
     """The opened datasets of a project.
@@ -79,11 +113,22 @@ class Sources:
             return cls({role: _in_common_words(dataset, words) for role, dataset in read.items()}, taxonomy)
         return cls(read, _joining_spellings(taxonomy, read))
 
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """What the scans have in common: two energies if every dataset has them, one if every picture is grey, else colour.
+
+        Pictures are looked at by their headers, up to 64 of each dataset; one that turns out otherwise is refused when it is loaded.
+        """
+        if all(dataset.has_dual_energy for dataset in self.datasets.values()):
+            return DUAL_ENERGY
+        paths = [_spread([entry.image_path for entry in dataset.entries], 64) for dataset in self.datasets.values()]
+        grey = all(path is not None and is_grey(path) for some in paths for path in some)
+        return GREY if grey else COLOUR
+
     @property
     def quantity(self) -> Quantity:
-        """Dual-energy transmission if every dataset has it, else pseudo-colour."""
-        dual = all(dataset.has_dual_energy for dataset in self.datasets.values())
-        return Quantity.TRANSMISSION if dual else Quantity.PSEUDO_COLOUR
+        """Transmission where every dataset has two energies or every picture is grey, else pseudo-colour."""
+        return Quantity.PSEUDO_COLOUR if self.channels == COLOUR else Quantity.TRANSMISSION
 
     def classes(self) -> tuple[str, ...]:
         """The taxonomy's classes, or every class of the labelled datasets if it names none."""
@@ -122,9 +167,29 @@ class Sources:
 
     def load(self, located: Located, quantity: Quantity) -> Sample:
         """Decode one image; labels are translated, and those that do not count are dropped."""
-        dataset = self.datasets[located.role]
-        sample = dataset.load_dual_energy(located.entry) if quantity is Quantity.TRANSMISSION else dataset.load_colour(located.entry)
-        return _with_classes(sample, self.taxonomy)
+        return self.read(located, quantity).sample
+
+    def read(self, located: Located, quantity: Quantity) -> Loaded:
+        """Decode one image, and keep the counts that a transmission was read from.
+
+        Args:
+            located: Which.
+            quantity: Transmission of two energies, or of one where there is only one; or pseudo-colour.
+
+        Raises:
+            DataError: Broken, of another size than annotated, or of another kind than its neighbours.
+        """
+        dataset, entry, white = self.datasets[located.role], located.entry, self.taxonomy.white_level
+        if quantity is not Quantity.TRANSMISSION:
+            return Loaded(_with_classes(dataset.load_colour(entry, white), self.taxonomy))
+        reading = dataset.read_dual_energy(entry, white) if self.channels == DUAL_ENERGY else dataset.read_grey(entry, white)
+        return Loaded(_with_classes(dataset.sample_of(entry, reading), self.taxonomy), reading)
+
+
+def _spread(paths: Sequence[Path | None], most: int) -> list[Path | None]:
+    """Up to so many, evenly over the list."""
+    step = max(1, -(-len(paths) // most))
+    return list(paths[::step])
 
 
 def _in_common_words(dataset: Dataset, words: Vocabulary) -> Dataset:

@@ -17,6 +17,7 @@ from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.coco import IMAGES_NAME, ImageFiles
 from threatray.errors import ConfigError, DataError
 from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+from threatray.pipeline.sources import Located, Sources
 from threatray.tip.levels import Levels, StoredScan
 
 _TIFF: Final = (".tif", ".tiff")
@@ -66,39 +67,41 @@ class StoredBag:
     suffix: str
 
     @classmethod
-    def read(cls, entry: Entry, quantity: Quantity) -> StoredBag:
-        """Decode an entry's two energies (transmission) or its picture (pseudo-colour), as stored.
+    def read(cls, sources: Sources, located: Located) -> tuple[StoredBag, dict[str, int]]:
+        """Decode a bag as stored: its counts where the scans are transmissions, else its picture.
+
+        Returns:
+            The bag, and how many of its counts are no transmissions (see ``Loaded.clipped``).
 
         Raises:
-            DataError: A file is missing, broken, of another size than annotated; energies of different sizes or depths.
+            DataError: A file is missing, broken, of another size than annotated, or of another kind than its neighbours.
         """
-        if quantity is Quantity.TRANSMISSION:
-            return cls._pair(entry)
-        if entry.image_path is None:
-            raise DataError(f"{entry.id}: has no colour image, only dual-energy counts. Render them first.")
-        plain = read_plain_jpeg(entry.image_path)
-        pixels, encoding = plain or (read_pixels(entry.image_path), jpeg_encoding(entry.image_path))
-        _same_size(entry, entry.image_path, pixels)
-        levels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-        channels = GREY if pixels.ndim == 2 else COLOUR
-        suffix = entry.image_path.suffix.lower()
-        return cls(StoredScan(levels, channels), None, encoding, suffix)
+        entry = located.entry
+        if sources.quantity is Quantity.PSEUDO_COLOUR and entry.image_path is not None:
+            return cls._picture(entry, entry.image_path), {}
+        if sources.quantity is Quantity.PSEUDO_COLOUR:
+            raise DataError(f"{entry.id}: has no colour image, only dual-energy counts, beside bags that have only colour. Leave it out.")
+        loaded = sources.read(located, Quantity.TRANSMISSION)
+        reading, path = loaded.reading, entry.low_path or entry.image_path
+        assert reading is not None
+        assert path is not None
+        white = np.array(reading.white_levels, np.float32)
+        return cls(StoredScan(reading.counts, reading.image.channels), white, None, path.suffix.lower()), loaded.clipped
 
     @classmethod
-    def _pair(cls, entry: Entry) -> StoredBag:
-        if entry.low_path is None or entry.high_path is None:
-            raise DataError(f"{entry.id}: has no dual-energy pair. Use its colour image instead.")
-        planes = [read_pixels(path) for path in (entry.low_path, entry.high_path)]
-        for path, plane in zip((entry.low_path, entry.high_path), planes, strict=True):
-            if plane.ndim != 2:
-                raise DataError(f"{path}: expected a grey image of counts, got colours.")
-            _same_size(entry, path, plane)
-        if planes[0].dtype != planes[1].dtype:
-            raise DataError(
-                f"{entry.low_path}: is {planes[0].dtype}, {entry.high_path.name} is {planes[1].dtype}; they must be of one depth."
-            )
-        white = np.full(2, entry.white_level, np.float32)
-        return cls(StoredScan(np.stack(planes), DUAL_ENERGY), white, None, entry.low_path.suffix.lower())
+    def _picture(cls, entry: Entry, path: Path) -> StoredBag:
+        plain = read_plain_jpeg(path)
+        pixels, encoding = plain or (read_pixels(path), jpeg_encoding(path))
+        _same_size(entry, path, pixels)
+        levels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        return cls(StoredScan(levels, GREY if pixels.ndim == 2 else COLOUR), None, encoding, path.suffix.lower())
+
+    @property
+    def white_level(self) -> int | None:
+        """The one level of empty air; None for a picture, and where the energies have different ones."""
+        if self.white is None or len(set(self.white.tolist())) > 1:
+            return None
+        return int(self.white[0])
 
     def as_screen(self, levels: Levels) -> NDArray[np.uint8]:
         """(H, W, 3) colours of a pair of energies, as the default palette shows them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from threatray.report.composites import Composites, build_composites
 from threatray.report.fidelity import Fidelity, build_fidelity
 from threatray.report.folder import RunFolder
+from threatray.report.gallery import Gallery, build_gallery
 from threatray.report.gate import Gate, build_gate
 from threatray.report.headline import Headline, build_headline
 from threatray.report.hero import Hero, build_hero
@@ -30,6 +31,7 @@ class ReportData:
     strips: Strips | None
     gate: Gate | None
     composites: Composites | None
+    gallery: Gallery | None
     fidelity: Fidelity | None
     uplift: Uplift | None
     training: Training | None
@@ -60,6 +62,7 @@ def build(run_folder: Path) -> ReportData:
         strips=build_strips(folder),
         gate=build_gate(folder),
         composites=build_composites(folder),
+        gallery=build_gallery(folder),
         fidelity=fidelity,
         uplift=uplift,
         training=build_training(folder),

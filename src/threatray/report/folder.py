@@ -112,7 +112,7 @@ class RunFolder:
     def pixels(self, relative: str) -> NDArray[np.uint8] | None:
         """A picture as (H, W, 3) uint8, or None where it is absent or cannot be decoded: a page shows what it can."""
         try:
-            found = read_pixels(self._inside(relative))
+            found = read_pixels(self.inside(relative))
         except DataError:
             return None
         if found.dtype == np.uint16:
@@ -128,8 +128,12 @@ class RunFolder:
         folder = self.path / relative
         return SignatureLibrary.open(folder) if (folder / INDEX_NAME).is_file() else SignatureLibrary(folder, ())
 
-    def _inside(self, relative: str) -> Path:
-        """The path of a name that a JSON file gave; a name that leads out of the run folder reads as absent."""
+    def inside(self, relative: str) -> Path:
+        """The path of a name that a JSON file gave.
+
+        Raises:
+            DataError: A name that leads out of the run folder.
+        """
         path = (self.path / relative).resolve()
         if not path.is_relative_to(self.path.resolve()):
             raise DataError(f"{relative}: leads out of the run folder.")

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NotRequired, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from threatray.core import Quantity, Sample, SetAside, XrayImage
 from threatray.core.files import write_json
@@ -56,7 +57,7 @@ class ImageRecord(TypedDict):
     colour: str | None
     low_energy: str | None
     high_energy: str | None
-    white_level: NotRequired[int]
+    white_level: NotRequired[int | None]
     part: NotRequired[str]
     difficulty: NotRequired[str]
     view: NotRequired[str]
@@ -65,7 +66,12 @@ class ImageRecord(TypedDict):
 
 
 def write_images(
-    folder: Path, item_id: str, colour: XrayImage | None, dual: XrayImage | None, jpeg_quality: int | None = None
+    folder: Path,
+    item_id: str,
+    colour: XrayImage | None,
+    dual: XrayImage | None,
+    jpeg_quality: int | None = None,
+    counts: NDArray[Any] | None = None,
 ) -> ImageFiles:
     """Write one image's files into ``folder/images``; safe to call from many processes with different ids.
 
@@ -75,6 +81,8 @@ def write_images(
         colour: Pseudo-colour (3 channels or grey), written with 8 bits; or None.
         dual: Dual-energy transmission, written as two files with 16 bits and white level 65535; or None.
         jpeg_quality: Write the colour image as JPEG of this quality instead of PNG.
+        counts: (2, H, W) counts of the two energies to write instead of ``dual``, or (1, H, W) grey to write instead of ``colour``,
+            as they are: 8 bits stay 8, 16 stay 16. Tell ``image_record`` their white level.
 
     Returns:
         The names of the files, for ``image_record``.
@@ -84,8 +92,10 @@ def write_images(
         StorageError: The disk refused.
     """
     check_name(item_id)
-    if colour is None and dual is None:
+    if colour is None and dual is None and counts is None:
         raise DataError(f"{item_id}: neither a colour image nor a dual-energy pair to write.")
+    if counts is not None and (dual is not None or len(counts) not in (1, 2) or (len(counts) == 1 and colour is not None)):
+        raise DataError(f"{item_id}: counts are written instead of a pair (2 channels) or of colour (1 channel), got {counts.shape}.")
     images = folder / IMAGES_NAME
     colour_name = low_name = high_name = None
     if colour is not None:
@@ -105,19 +115,23 @@ def write_images(
         if dual.quantity is not Quantity.TRANSMISSION or dual.values.shape[0] != 2:
             raise DataError(f"{item_id}: expected a transmission with 2 channels, got {_kind(dual)}.")
         counts = np.rint(dual.values.astype(np.float64) * WHITE_LEVEL).astype(np.uint16)
+    if counts is not None and len(counts) == 1:
+        colour_name = f"{item_id}.png"
+        write_png(images / colour_name, counts[0])
+    elif counts is not None:
         low_name, high_name = f"{item_id}_low.png", f"{item_id}_high.png"
         write_png(images / low_name, counts[0])
         write_png(images / high_name, counts[1])
     return ImageFiles(colour_name, low_name, high_name)
 
 
-def image_record(sample: Sample, files: ImageFiles, *, white_level: int = WHITE_LEVEL) -> ImageRecord:
+def image_record(sample: Sample, files: ImageFiles, *, white_level: int | None = None) -> ImageRecord:
     """What ``annotations.json`` will say about a sample whose files were written.
 
     Args:
         sample: Its image gives the size, its annotations the boxes and masks.
         files: From ``write_images``.
-        white_level: Count of empty air in the dual-energy files.
+        white_level: Count of empty air in the dual-energy files (65535 if None) or in the grey file.
     """
     things = sample.annotations
     segmentations = [None] * len(things) if things.masks is None else [encode_mask(mask) for mask in things.masks]
@@ -136,8 +150,8 @@ def image_record(sample: Sample, files: ImageFiles, *, white_level: int = WHITE_
             for box, label, segmentation in zip(things.boxes, things.labels, segmentations, strict=True)
         ],
     }
-    if files.low_energy is not None:
-        record["white_level"] = white_level
+    if files.low_energy is not None or white_level is not None:
+        record["white_level"] = white_level or WHITE_LEVEL
     return record
 
 
@@ -187,11 +201,10 @@ def _image_entry(number: int, record: ImageRecord) -> dict[str, Any]:
         "licence": record["licence"],
     }
     if record["low_energy"] is not None:
-        entry |= {
-            "low_file_name": record["low_energy"],
-            "high_file_name": record["high_energy"],
-            "white_level": record.get("white_level", WHITE_LEVEL),
-        }
+        entry |= {"low_file_name": record["low_energy"], "high_file_name": record["high_energy"]}
+    white_level = record.get("white_level", WHITE_LEVEL if record["low_energy"] is not None else None)
+    if white_level is not None:
+        entry["white_level"] = white_level
     entry |= {key: record[key] for key in ("part", "difficulty", "view", "image_labels") if record.get(key)}
     if image_id(PurePosixPath(entry["file_name"])) != record["id"]:
         entry["entry_id"] = record["id"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from threatray.core import Provenance
 from threatray.core.image_file import MAX_PIXELS
-from threatray.datasets.dataset import WHITE_LEVEL, Entry
+from threatray.datasets.dataset import Entry
 from threatray.datasets.formats import coco_store
 from threatray.datasets.formats.coco_layout import CocoFile, CocoLayout
 from threatray.datasets.formats.coco_store import Claims, CocoStore, Placed, key_of, open_claims, open_coco
@@ -230,8 +230,8 @@ class _Reader:
 
     def _rest(self, image: Mapping[str, Any], frame: _Frame) -> dict[str, Any]:
         """What is said about an image beside its files and things."""
-        white_level = image.get("white_level", WHITE_LEVEL)
-        if type(white_level) is not int or white_level < 1:
+        white_level = image.get("white_level", self.options.white_level)
+        if white_level is not None and (type(white_level) is not int or white_level < 1):
             raise DataError(f"white_level must be a positive whole number, got {str(white_level)[:50]!r}")
         licence = _text(image, "licence") or self.licences.get(_plain(image.get("license"))) or "unknown"
         words = (_text(image, "source") or "unknown", licence)

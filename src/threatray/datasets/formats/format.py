@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from threatray.core import Provenance, SetAside
-from threatray.datasets.dataset import WHITE_LEVEL, Dataset, Entry
+from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats.faults import Faults
 
 
@@ -35,13 +35,13 @@ class ReadOptions:
         strict: The first broken item is an error instead of being set aside.
         headers: Open every image's header, so that missing, cut off and resized files are found now. Without it an annotated
             size is believed and of a file only its presence is looked at.
-        white_level: Count of empty air in files that do not say.
+        white_level: Count of empty air in files that do not say; None: not known, so each scan's own air tells.
         mislabelled: Ids of images that pass for benign but hold a threat (a list the user points at); they are set aside.
     """
 
     strict: bool = False
     headers: bool = True
-    white_level: int = WHITE_LEVEL
+    white_level: int | None = None
     mislabelled: frozenset[str] = frozenset()
 
 

@@ -126,7 +126,7 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _entry(files: _Files, locator: Locator, white_level: int) -> Entry:
+def _entry(files: _Files, locator: Locator, white_level: int | None) -> Entry:
     paths = [None if name is None else locator.find(PurePosixPath(name)) for name in (files.colour, files.low, files.high)]
     sizes = {path.name: image_size(path) for path in paths if path is not None}
     if len(set(sizes.values())) > 1:

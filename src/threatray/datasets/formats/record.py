@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from threatray.core import Provenance
-from threatray.datasets.dataset import WHITE_LEVEL, Entry
+from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, number_of
 from threatray.datasets.formats.sound import MOST_THINGS, class_name, is_text
 from threatray.datasets.masks import check_segmentation
@@ -39,7 +39,7 @@ class RecordReader:
 
     faults: Faults
     classes: Sequence[str] = ()
-    white_level: int = WHITE_LEVEL
+    white_level: int | None = None
     headers: bool = True
     unnamed: set[int] = field(default_factory=set)
 

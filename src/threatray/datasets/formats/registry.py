@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from threatray.datasets.dataset import WHITE_LEVEL, Dataset, Entry
+from threatray.datasets.dataset import Dataset, Entry
 from threatray.datasets.formats import coco, cyclegan, hugging_face, hugging_face_parquet, image_folder, voc, webdataset, yolo
 from threatray.datasets.formats.format import DatasetStream, Format, ReadOptions
 from threatray.datasets.formats.published import PUBLISHED_FORMATS
@@ -95,7 +95,7 @@ def read_dataset(
     format_name: str | None = None,
     strict: bool = False,
     *,
-    white_level: int = WHITE_LEVEL,
+    white_level: int | None = None,
     headers: bool = True,
     mislabelled: frozenset[str] = frozenset(),
 ) -> Dataset:
@@ -105,7 +105,7 @@ def read_dataset(
         path: The dataset's folder, or a COCO JSON.
         format_name: One of ``FORMATS``, or None to recognise it.
         strict: The first broken item is an error instead of being set aside.
-        white_level: Count of empty air in dual-energy pairs of an image folder; COCO files carry their own.
+        white_level: Count of empty air in pairs and grey scans of an image folder; None: not known. COCO files carry their own.
         headers: Open every image's header, see ``ReadOptions``.
         mislabelled: Ids of images that pass for benign but hold a threat.
 

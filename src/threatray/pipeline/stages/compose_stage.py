@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from threatray.datasets.formats.coco_stream import write_annotation_stream
 from threatray.datasets.window_mask import encode_window
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.further_formats import check_formats, write_formats
+from threatray.pipeline.gallery import chosen, write_gallery
 from threatray.pipeline.laws import ChannelLaws, Laws, PaletteLaws
 from threatray.pipeline.layers import write_layers
-from threatray.pipeline.sources import Located, Role, Sources, Taxonomy
+from threatray.pipeline.palettes import ScannerPalettes
+from threatray.pipeline.sources import Located, Role, Sources, Taxonomy, clipping_summary
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.plan_stage import PLAN_FILE
 from threatray.pipeline.stages.signatures_stage import read_places, read_stage_palettes
@@ -76,7 +79,12 @@ class _Shared:
     positions: Mapping[str, list[tuple[float, float]]]
     seed: int
     folder: Path
-    laws: Laws = ChannelLaws()
+    palettes: ScannerPalettes | None = None
+
+    @property
+    def laws(self) -> Laws:
+        """Colour by its two energies where the scanners' palettes are known."""
+        return ChannelLaws() if self.palettes is None else PaletteLaws(self.palettes)
 
 
 def compose(
@@ -90,7 +98,7 @@ def compose(
     run: Run,
     output: OutputConfig = OutputConfig(),
 ) -> RunManifest:
-    """Write a COCO dataset of composites, ``composites.jsonl`` to replay each of them, and ``refused.json``.
+    """Write a COCO dataset of composites, ``composites.jsonl`` to replay each of them, ``refused.json`` and ``gallery/``.
 
     Args:
         config: How threats are put into bags.
@@ -119,14 +127,12 @@ def compose(
         _, positions = read_places(signatures)
         used = {composite.bag_id: bags[composite.bag_id] for composite in wanted.composites}
         opened = CachedLibrary(SignatureLibrary.open(library))
-        palettes = read_stage_palettes(signatures)
-        laws: Laws = ChannelLaws() if palettes is None else PaletteLaws(palettes)
-        shared = _Shared(config, output, sources, used, opened, positions, run.seed, work, laws)
+        shared = _Shared(config, output, sources, used, opened, positions, run.seed, work, read_stage_palettes(signatures))
         with run.progress.task("compose", "bag") as update:
             done = run_jobs_to_disk(
                 compose_bag, shared, by_bag(wanted.composites), workers=run.workers, update=update, ledger=work / ".composites.ledger"
             )
-        return _collect(done, work, sources.classes(), output)
+        return _collect(done, shared)
 
     inputs = {"plan": plan, "signatures": signatures, "library": library, **{role.value: path for role, path in paths.items()}}
     settings = {"compose": config, "output": output, "taxonomy": taxonomy}
@@ -148,12 +154,12 @@ def compose_bag(shared: _Shared, planned: tuple[PlannedComposite, ...]) -> list[
     """All composites of one bag: made, or refused with the reason."""
     located = shared.bags[planned[0].bag_id]
     try:
-        bag = StoredBag.read(located.entry, shared.sources.quantity)
+        bag, clipped = StoredBag.read(shared.sources, located)
         known = BagMap.of_levels(bag.scan.levels, bag.white, shared.config.bag)
         law = shared.laws.of(bag, known)
     except DataError as error:  # a bag that cannot be read, or shows no air
         return [{"item": each.id, "kind": UNREADABLE, "reason": str(error)} for each in planned]
-    return [_composed(shared, each, located, bag, known, law) for each in planned]
+    return [_composed(shared, each, located, bag, known, law) | {"clipped": clipped} for each in planned]
 
 
 def _composed(shared: _Shared, planned: PlannedComposite, located: Located, bag: StoredBag, known: BagMap, law: Law) -> dict[str, Any]:
@@ -200,8 +206,8 @@ def _record(item_id: str, located: Located, bag: StoredBag, made: LevelsComposit
         "high_energy": files.high_energy,
         "things": [_thing(thing, height, width) for thing in made.things],
     }
-    if files.low_energy is not None:
-        record["white_level"] = entry.white_level
+    if bag.white is not None:
+        record["white_level"] = bag.white_level
     return record
 
 
@@ -212,33 +218,39 @@ def _thing(thing: WindowMask, height: int, width: int) -> Thing:
     return cast("Thing", {"box": list(thing.box), "label": thing.label, "segmentation": amodal, "visible": visible})
 
 
-def _collect(done: JobResults, work: Path, classes: Sequence[str], output: OutputConfig) -> Outcome:
+def _collect(done: JobResults, shared: _Shared) -> Outcome:
     """Write the annotations from the ledger, in the order of the composites' ids, without holding them all."""
+    work, output, sources = shared.folder, shared.output, shared.sources
     counts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
+    clipped: list[Mapping[str, int]] = []
     refused: list[dict[str, str]] = []
-    where: list[tuple[str, int, int]] = []
+    where: list[tuple[str, str, tuple[int, int]]] = []
     for offset, results in done.offsets():
+        clipped += [results[0]["clipped"]] if results else []
         for place, entry in enumerate(results):
             if "reason" in entry:
                 kinds[entry["kind"]] += 1
                 refused.append({"item": entry["item"], "kind": entry["kind"], "reason": entry["reason"]})
             else:
                 counts.update(entry["labels"])
-                where.append((entry["id"], offset, place))
+                where.append((entry["id"], sys.intern(entry["labels"][0]), (offset, place)))
     if refused and not where:
         raise DataError(f"compose: all {len(refused)} composites were refused, e.g. {refused[0]['item']}: {refused[0]['reason']}.")
     where.sort()
 
     def made() -> Iterator[dict[str, Any]]:
         with done.reader() as at:
-            for _, offset, place in where:
+            for _, _, (offset, place) in where:
                 yield at(offset)[place]
 
-    write_annotation_stream(work, classes, lambda: (entry["record"] for entry in made()))
+    write_annotation_stream(work, sources.classes(), lambda: (entry["record"] for entry in made()))
     with whole_file(work / COMPOSITES) as temporary, temporary.open("w", encoding="utf-8") as handle:
         for entry in made():
             handle.write(json.dumps({"id": entry["id"], **entry["params"]}, sort_keys=True) + "\n")
+    with done.reader() as at:
+        shown = [(name, label, CompositeParams.from_json(at(offset)[place]["params"])) for name, label, (offset, place) in chosen(where)]
+    write_gallery(work, sources, shared.bags, shown, shared.library.library, shared.palettes)
     refused.sort(key=lambda entry: entry["item"])
     write_json(work / REFUSED, refused)
     aside = [SetAside(entry["item"], entry["reason"]) for entry in refused]
@@ -248,5 +260,6 @@ def _collect(done: JobResults, work: Path, classes: Sequence[str], output: Outpu
         "threats": dict(sorted(counts.items())),
         "refused": len(refused),
         "refused_by_kind": dict(sorted(kinds.items())),
+        **clipping_summary(clipped),
     }
     return Outcome(summary, tuple(aside))

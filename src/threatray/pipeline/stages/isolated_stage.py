@@ -18,7 +18,7 @@ from threatray.datasets.formats.registry import read_dataset
 from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.pipeline.sources import Taxonomy
 from threatray.pipeline.stage import Outcome, Run, run_stage
-from threatray.pipeline.stages.signatures_stage import PLACES, REFUSED, SIXTEEN_BIT_DARKEST, SignaturesConfig
+from threatray.pipeline.stages.signatures_stage import DARKEST_LEVELS, PLACES, REFUSED, SignaturesConfig
 from threatray.pipeline.views import TransmissionView
 from threatray.pipeline.workers import run_jobs
 from threatray.tip.air import against_air, air_transmission
@@ -33,18 +33,18 @@ class IsolatedConfig:
 
     Args:
         class_name: Their class; if not given, each subfolder is a class.
-        white_level: Count of empty air in dual-energy pairs, at most; the air in each picture corrects it.
+        white_level: Count of empty air in dual-energy pairs; None takes it from each scan's own air.
         source: Where the scans come from, for the provenance.
         licence: Under which terms.
     """
 
     class_name: str | None = None
-    white_level: int = 65535
+    white_level: int | None = None
     source: str = "unknown"
     licence: str = "unknown"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.white_level <= 65535:
+        if self.white_level is not None and not 1 <= self.white_level <= 65535:
             raise ConfigError(f"isolated: white_level must lie in [1, 65535], got {self.white_level}.")
 
 
@@ -133,7 +133,7 @@ def _isolate_one(shared: _Shared, item: _Item) -> dict[str, Any]:
         if item.entry.has_dual_energy:
             image = dataset.load_dual_energy(item.entry).image
             image = against_air(image, air_transmission(image))
-            limits = replace(limits, darkest=min(limits.darkest, SIXTEEN_BIT_DARKEST))
+            limits = replace(limits, darkest=min(limits.darkest, DARKEST_LEVELS / 65535))
         else:
             stored = dataset.load_colour(item.entry)
             if len(stored.image.channels) == 1:  # grey is a transmission by itself

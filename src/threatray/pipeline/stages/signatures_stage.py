@@ -14,7 +14,7 @@ from threatray.core.manifest import RunManifest
 from threatray.datasets.formats.coco import image_record, write_annotations, write_images
 from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.pipeline.palettes import AUTO, CHANNELS, PALETTES_FILE, ScannerPalettes, palettes_for, read_palettes, write_palettes
-from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, read_parts
+from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, clipping_summary, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.views import TransmissionView
 from threatray.pipeline.workers import run_jobs
@@ -30,8 +30,10 @@ REFUSED: Final = "refused.json"
 PLACES: Final = "places.json"
 BENIGN: Final = "benign"
 REMOVED: Final = "removed.json"
-SIXTEEN_BIT_DARKEST: Final = 2.0**-14
-"""Four grey levels of 16 bit: below this a transmission is noise."""
+DARKEST_LEVELS: Final = 4
+"""A count below so many levels is noise."""
+_ALONE: Final = 0.9
+"""A threat as long as what it lies in was scanned alone: that says nothing of its place and size in bags."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
                     f"signatures: of {wanted} scans with {name!r} none gave a signature ({reasons}). "
                     "Lower [signatures] min_quality, give masks, or leave the class out."
                 )
-        summary: dict[str, Any] = {"signatures": counts, "refused": len(refused)}
+        summary: dict[str, Any] = {"signatures": counts, "refused": len(refused), **clipping_summary(each["clipped"] for each in found)}
         if config.remove:
             emptied = [each["emptied"] for each in found if each.get("emptied")]
             write_annotations(work / BENIGN, (), [each["record"] for each in emptied])
@@ -129,24 +131,24 @@ def read_stage_palettes(folder: Path) -> ScannerPalettes | None:
 def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
     """Every threat of one scan."""
     try:
-        view = TransmissionView.of(shared.sources.load(located, shared.quantity), shared.palettes)
+        loaded = shared.sources.read(located, shared.quantity)
+        view = TransmissionView.of(loaded.sample, shared.palettes)
     except ThreatrayError as error:
-        return {"entries": [], "places": [], "refused": [{"item": located.key, "reason": str(error)}]}
+        return {"entries": [], "places": [], "clipped": {}, "refused": [{"item": located.key, "reason": str(error)}]}
     sample = view.sample
     channels = sample if view.palette is None or view.air is None else replace(sample, image=view.stored.as_channel_transmission(view.air))
     bag = bag_mask(channels.image)
     entries, refused, places = [], [], []
     taken: list[Isolated] = []
     limits = shared.config.isolate
-    if shared.quantity is Quantity.TRANSMISSION:
-        limits = replace(limits, darkest=min(limits.darkest, SIXTEEN_BIT_DARKEST))
+    if loaded.reading is not None:
+        limits = replace(limits, darkest=min(limits.darkest, DARKEST_LEVELS / max(loaded.reading.white_levels)))
     for index, label in enumerate(sample.annotations.labels):
         x0, y0, x1, y1 = (float(edge) for edge in sample.annotations.boxes[index])
         box = (x0, y0, x1, y1)
-        if bag.any():
-            places.append(
-                {"class_name": label, "relative_length": relative_length(bag, box), "position": list(relative_position(bag, box))}
-            )
+        length = relative_length(bag, box) if bag.any() else _ALONE
+        if length < _ALONE:
+            places.append({"class_name": label, "relative_length": length, "position": list(relative_position(bag, box))})
         found = isolate(sample, index, limits) if view.palette is None else isolate_colour(channels, sample.image, index, limits)
         if isinstance(found, Refused):
             refused.append({"item": f"{located.key}-{index} ({label})", "reason": str(found)})
@@ -157,7 +159,7 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
             taken.append(found)
             entry = write_signature(shared.folder, found.signature, {"quality": found.quality, "contrast": found.contrast})
             entries.append(json.loads(json.dumps(entry.as_json())))
-    made: dict[str, Any] = {"entries": entries, "refused": refused, "places": places}
+    made: dict[str, Any] = {"entries": entries, "refused": refused, "places": places, "clipped": loaded.clipped}
     if shared.config.remove and taken and len(taken) == len(located.entry.labels):
         # by channels, also where a palette is known: only there can colours become lighter without being made up anew
         made["emptied"] = _emptied(shared, located, TransmissionView(channels, view.stored, view.air), taken)

@@ -74,8 +74,8 @@ class ColourTip:
             DataError: Shapes, types or signs are wrong.
 
         Note:
-            All by tables, about 45 ns a changed pixel (53 with grain). The tables of a palette (5 MB) are built at its first use, in about half a
-            second, and kept.
+            All by tables: about 45 ns a changed pixel, 53 with grain. The tables of a palette (5 MB) are built at its first use,
+            in about a quarter of a second, and kept.
         """
         if bag.ndim != 3 or bag.shape[2] != 3 or bag.dtype != np.uint8:
             raise DataError(f"colour window: expected a uint8 array of shape (H, W, 3), got {bag.dtype} {bag.shape}.")

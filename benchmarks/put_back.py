@@ -54,7 +54,7 @@ def put_back(scan: Scan, palettes: ScannerPalettes, masks: NDArray[np.bool_] | N
     ):
         shown = tip.palette.render(XrayImage(np.exp(-bag).astype(np.float32), Quantity.TRANSMISSION, energies.channels)).values
         empty = np.where(inside[..., None], np.rint(shown.transpose(1, 2, 0) * 255), original).astype(np.uint8)
-        by_energy = tip.window(empty, (np.maximum(pair - bag, 0) * inside).astype(np.float32))
+        by_energy = tip.window(empty, (np.maximum(pair - bag, 0) * inside).astype(np.float32), tip.grain(original))
         levels = np.rint(np.exp(-bag3).transpose(1, 2, 0) * scan.air * 255)
         by_channel = np.where(inside[..., None], np.rint(levels * np.exp(-np.maximum(three - bag3, 0)).transpose(1, 2, 0)), original)
         for method, made in (("energy space", by_energy), ("channel-wise", by_channel)):

@@ -199,6 +199,14 @@ def dilated(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
 
 
 def energy_space(pair: Pair, window: Pixels, palettes: ScannerPalettes) -> Pixels:
+    tip = ColourTip(palettes.of(pair.air))
+    (x, y), (height, width) = pair.home_at, pair.home_mask.shape
+    grain = tip.grain(np.ascontiguousarray(pair.home[y : y + height, x : x + width]))
+    turn = next(turn for turn in range(8) if np.array_equal(turned(pair.home_mask, turn), pair.mask))
+    return tip.window(window, pair.energies, turned(grain, turn))
+
+
+def without_grain(pair: Pair, window: Pixels, palettes: ScannerPalettes) -> Pixels:
     return ColourTip(palettes.of(pair.air)).window(window, pair.energies)
 
 
@@ -221,6 +229,7 @@ def opaque_paste(pair: Pair, window: Pixels, palettes: ScannerPalettes) -> Pixel
 
 METHODS: dict[str, Callable[[Pair, Pixels, ScannerPalettes], Pixels]] = {
     "energy space": energy_space,
+    "energy space without grain": without_grain,
     "channel-wise": channel_wise,
     "alpha 0.6": alpha_blend,
     "opaque": opaque_paste,

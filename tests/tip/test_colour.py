@@ -109,6 +109,33 @@ def test_steel_over_organic_turns_from_orange_over_green_towards_blue() -> None:
     assert made[3][2] > made[3][0]
 
 
+@given(seeds)
+@settings(deadline=None, max_examples=20)
+def test_a_threats_grain_comes_along_without_brightening(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tip, bag, threat = ColourTip(DEFAULT_PALETTE), palette_colours(seed), some_threat(seed)
+    clean = palette_colours(seed + 3)
+    grainy = np.clip(clean + rng.normal(0, 12, clean.shape), 0, 255).astype(np.uint8)
+    assert np.abs(tip.grain(clean)).mean() < 0.2 * np.abs(tip.grain(grainy)).mean()
+    made = tip.window(bag, threat, tip.grain(grainy))
+    assert (made.astype(float) @ AXES <= bag.astype(float) @ AXES + 1e-2).all()
+    untouched = (threat == 0).all(axis=0)
+    assert np.array_equal(made[untouched], bag[untouched])
+    assert not np.array_equal(made, tip.window(bag, threat))
+
+
+def test_a_threat_put_back_with_its_grain_is_nearer_to_its_scan() -> None:
+    rng = np.random.default_rng(0)
+    tip, behind, threat = ColourTip(DEFAULT_PALETTE), palette_colours(0), some_threat(0, most=0.8)
+    flicker = rng.normal(0, 9, behind.shape)
+    flicker -= (flicker @ AXES)[..., None]  # of colour alone
+    scan = np.clip(tip.window(behind, threat) + flicker, 0, 255).astype(np.uint8)
+    without, with_it = (
+        np.abs(tip.window(behind, threat, grain).astype(int) - scan)[threat[0] > 0].mean() for grain in (None, tip.grain(scan))
+    )
+    assert with_it < 0.8 * without
+
+
 def attenuations(palette: ScannerPalette, *colours: tuple[int, int, int]) -> FloatArray:
     values = np.array(colours, np.float32).T[:, None] / 255
     return ColourTip(palette).energies(XrayImage(np.ascontiguousarray(values), Quantity.PSEUDO_COLOUR, COLOUR)).attenuation().values[:, 0]

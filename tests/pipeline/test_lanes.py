@@ -25,7 +25,9 @@ from threatray.pipeline.stages.compose_stage import compose
 from threatray.pipeline.stages.plan_stage import plan
 from threatray.pipeline.stages.signatures_stage import SignaturesConfig, signatures
 from threatray.pipeline.stages.split_stage import SplitConfig, split
-from threatray.tip.compose import ComposeConfig, CompositeParams, apply_composite, draw_composite
+from threatray.tip.bag_map import BagMap
+from threatray.tip.compose import CompositeParams, apply_composite
+from threatray.tip.draw import ComposeConfig, draw_composite
 from threatray.tip.library import SignatureLibrary
 
 RUN = Run(seed=3, progress=Progress(quiet=True), workers=1)
@@ -43,7 +45,7 @@ def counts_of(number: int, *, threat: bool, white: int, channels: int) -> tuple[
     photons = 20_000
     counts = np.rint(rng.poisson(np.exp(-attenuation) * photons) * (white / photons))
     stored = np.clip(counts, 0, 65535 if white > 255 else 255).astype(np.uint16 if white > 255 else np.uint8)
-    return stored, ((left, top, 34, 22) if threat else None)
+    return stored, ((left - 3, top - 3, 40, 28) if threat else None)
 
 
 def write_scans(root: Path, count: int, *, threat: bool, white: int, channels: int, say_white: bool = False) -> Path:
@@ -87,7 +89,7 @@ def whole_way(tmp_path: Path, white: int, channels: int, taxonomy: Taxonomy, *, 
 def test_scans_of_counts_go_the_whole_way_at_their_own_depth(
     tmp_path: Path, white: int, channels: int, given: int | None, said: bool
 ) -> None:
-    taxonomy = Taxonomy(("gun",), {}, given)
+    taxonomy = Taxonomy(("gun",), {}, white_level=given)
     made = whole_way(tmp_path, white, channels, taxonomy, say_white=said)
     library = SignatureLibrary.open(tmp_path / "signatures")
     assert len(library) == made["signatures"].summary["signatures"]["gun"] > 0
@@ -123,7 +125,7 @@ def test_a_threat_goes_into_a_scan_of_thirty_thousand_columns(tmp_path: Path, ch
     values = np.full((channels, 40, 60), 0.5, np.float32)
     image = XrayImage(values, Quantity.TRANSMISSION, loaded.sample.image.channels)
     gun = Signature("gun", image, np.ones((40, 60), np.bool_), "gun", Origin(OriginKind.RENDERED, "g", "g"))
-    drawn = draw_composite(loaded.sample.image, "a", [gun], np.random.default_rng(0))
+    drawn = draw_composite(BagMap.of(loaded.sample.image), "a", [gun], np.random.default_rng(0))
     assert isinstance(drawn, CompositeParams)
     made = apply_composite(loaded.sample.image, drawn, lambda _: gun).image
     written = loaded.reading.counts_of(made, (made.values != loaded.sample.image.values).any(axis=0))
@@ -221,7 +223,7 @@ def test_an_rgba_pair_says_that_it_holds_no_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("white_level", [0, -5, 70_000])
 def test_a_white_level_that_no_file_can_hold_is_refused(white_level: int) -> None:
     with pytest.raises(ConfigError, match=rf"white_level: expected the count of empty air, in \[1, 65535\], got {white_level}"):
-        Taxonomy(("gun",), {}, white_level)
+        Taxonomy(("gun",), {}, white_level=white_level)
 
 
 def test_a_grey_jpeg_is_a_grey_scan(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from threatray.pipeline.stages.phantom_stage import phantom
 from threatray.pipeline.stages.plan_stage import plan
 from threatray.pipeline.stages.signatures_stage import SignaturesConfig, signatures
 from threatray.pipeline.stages.split_stage import SplitConfig, split
-from threatray.tip.compose import ComposeConfig
+from threatray.tip.draw import ComposeConfig
 
 RUN = Run(seed=3, progress=Progress(quiet=True), workers=1)
 

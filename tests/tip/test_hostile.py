@@ -7,7 +7,9 @@ import pytest
 
 from threatray.core import DUAL_ENERGY, TRANSMISSION_FLOOR, Origin, OriginKind, Quantity, Signature, XrayImage
 from threatray.errors import DataError
-from threatray.tip.compose import CompositeParams, Insertion, apply_composite, draw_composite
+from threatray.tip.bag_map import BagMap
+from threatray.tip.compose import CompositeParams, Insertion, apply_composite
+from threatray.tip.draw import draw_composite
 from threatray.tip.refusal import Refused
 from threatray.tip.vary import VariationParams
 
@@ -34,7 +36,7 @@ def test_a_threat_of_one_pixel_changes_one_pixel_and_has_a_box_of_one(value: flo
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_threat_of_one_pixel_is_drawn_and_replayed(seed: int) -> None:
-    drawn = draw_composite(bag(0.5), "b", [pixel(0.3)], np.random.default_rng(seed))
+    drawn = draw_composite(BagMap.of(bag(0.5)), "b", [pixel(0.3)], np.random.default_rng(seed))
     assert isinstance(drawn, CompositeParams)
     made = apply_composite(bag(0.5), drawn, lambda _: pixel(0.3))
     assert 1 <= (made.image.values != bag(0.5).values).any(axis=0).sum() <= 9
@@ -44,14 +46,14 @@ def test_a_bag_of_zeros_stays_at_the_floor() -> None:
     params = CompositeParams("b", (Insertion("a", VariationParams(), 25, 31),))
     black = bag(TRANSMISSION_FLOOR)
     np.testing.assert_array_equal(apply_composite(black, params, lambda _: pixel(0.3)).image.values, black.values)
-    drawn = draw_composite(black, "b", [pixel(0.3)], np.random.default_rng(0))
+    drawn = draw_composite(BagMap.of(black), "b", [pixel(0.3)], np.random.default_rng(0))
     assert isinstance(drawn, Refused)
     assert "no place" in str(drawn) or "fit" in str(drawn) or "dark" in str(drawn)
 
 
 def test_air_and_what_is_invisible_are_refused() -> None:
-    assert "nothing but air" in str(draw_composite(bag(1.0), "b", [pixel(0.3)], np.random.default_rng(0)))
-    assert "adds 0.001 attenuation" in str(draw_composite(bag(0.5), "b", [pixel(0.999)], np.random.default_rng(0)))
+    assert "nothing but air" in str(draw_composite(BagMap.of(bag(1.0)), "b", [pixel(0.3)], np.random.default_rng(0)))
+    assert "adds 0.001 attenuation" in str(draw_composite(BagMap.of(bag(0.5)), "b", [pixel(0.999)], np.random.default_rng(0)))
     params = CompositeParams("b", (Insertion("a", VariationParams(), 25, 31),))
     with pytest.raises(DataError, match="invisible and has no box"):
         apply_composite(bag(0.5), params, lambda _: pixel(0.999))

@@ -227,7 +227,7 @@ def _collect(done: JobResults, shared: _Shared) -> Outcome:
     refused: list[dict[str, str]] = []
     where: list[tuple[str, str, tuple[int, int]]] = []
     for offset, results in done.offsets():
-        clipped += [results[0]["clipped"]] if results else []
+        clipped += [results[0].get("clipped", {})] if results else []
         for place, entry in enumerate(results):
             if "reason" in entry:
                 kinds[entry["kind"]] += 1

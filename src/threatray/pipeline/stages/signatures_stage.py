@@ -79,7 +79,7 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
     def body(work: Path) -> Outcome:
         sources = Sources.open(paths, taxonomy, strict=run.strict)
         threats = read_parts(split, sources)[PartName.TRAIN].threats
-        palettes = _palettes(config, sources, threats)
+        palettes, how = _palettes(config, sources, threats)
         if palettes is not None:
             write_palettes(work / PALETTES_FILE, palettes)
         shared = _Shared(config, sources, sources.quantity, palettes, work)
@@ -100,6 +100,9 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
                     "Lower [signatures] min_quality, give masks, or leave the class out."
                 )
         summary: dict[str, Any] = {"signatures": counts, "refused": len(refused), **clipping_summary(each["clipped"] for each in found)}
+        if how:
+            summary["colour"] = how
+            run.progress.say(f"signatures: {how}")
         if config.remove:
             emptied = [each["emptied"] for each in found if each.get("emptied")]
             write_annotations(work / BENIGN, (), [each["record"] for each in emptied])
@@ -113,14 +116,24 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
     return run_stage("signatures", {"signatures": config, "taxonomy": taxonomy}, inputs, out, run, body)
 
 
-def _palettes(config: SignaturesConfig, sources: Sources, threats: tuple[Located, ...]) -> ScannerPalettes | None:
+def _palettes(config: SignaturesConfig, sources: Sources, threats: tuple[Located, ...]) -> tuple[ScannerPalettes | None, str]:
+    """The palettes to read colour with, and a sentence on it for people; nothing to say of scans that are no colour."""
     if sources.quantity is not Quantity.PSEUDO_COLOUR:
-        return None
+        return None, ""
 
     def load(located: Located) -> XrayImage:
         return sources.load(located, Quantity.PSEUDO_COLOUR).image
 
-    return palettes_for(config.palette, threats, load)
+    try:
+        palettes = palettes_for(config.palette, threats, load)
+    except DataError as error:
+        if config.palette != AUTO:
+            raise
+        return None, f"red, green and blue are taken for three energies, since no palette could be calibrated ({error})"
+    if palettes is None:
+        return None, "red, green and blue are taken for three energies, as asked"
+    names = ", ".join(palette.name for palette in palettes.palettes)
+    return palettes, f"read as two energies with {len(palettes.palettes)} palette(s): {names}"
 
 
 def read_stage_palettes(folder: Path) -> ScannerPalettes | None:

@@ -77,19 +77,12 @@ def test_images_in_subfolders_are_found_and_named_by_them(tmp_path: Path) -> Non
 
 def test_a_wrong_folder_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    expected = r"(?s)no dataset found\. Looked for\n  coco: .*\n  voc: .*\n  image_folder: .*\nThe folder holds: notes\.txt\."
+    expected = r"(?s)no dataset found\. Looked for\n.*  coco: .*\n  voc: .*\n  image_folder: .*\nThe folder holds: notes\.txt\."
     with pytest.raises(DataError, match=expected):
         read_dataset(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         read_dataset(tmp_path / "gone")
-    with pytest.raises(ConfigError, match="expected one of coco, voc, image_folder, got 'yolo'"):
-        read_dataset(tmp_path, "yolo")
+    with pytest.raises(ConfigError, match=r"expected one of .*coco, voc, .*image_folder, got 'jolo'"):
+        read_dataset(tmp_path, "jolo")
     with pytest.raises(DataError, match="is a file"):
         read_dataset(tmp_path / "notes.txt")
-
-
-def test_two_coco_files_must_be_told_apart_by_the_user(tmp_path: Path) -> None:
-    for name in ("instances_train.json", "instances_val.json"):
-        (tmp_path / name).write_text("{}")
-    with pytest.raises(DataError, match=r"holds 2 COCO files \(instances_train.json, instances_val.json\)"):
-        read_dataset(tmp_path)

@@ -82,6 +82,8 @@ def _table(summary: Any, indent: str = "  ") -> list[str]:
             lines.extend(_table(value, indent + "  "))
         elif isinstance(value, dict):
             lines.append(f"{indent}{key}: " + ", ".join(f"{name} {_number(item)}" for name, item in value.items()))
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
+            lines.extend([f"{indent}{key}:", *(f"{indent}  {item}" for item in value)])
         else:
             lines.append(f"{indent}{key}: {_number(value)}")
     return lines

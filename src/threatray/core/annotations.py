@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Self
 
 import numpy as np
@@ -58,9 +59,10 @@ class Annotations:
             raise DataError(f"annotations: boxes must be float32 of shape (N, 4), got {boxes.dtype} {boxes.shape}.")
         if len(self.labels) != len(boxes):
             raise DataError(f"annotations: {len(boxes)} boxes but {len(self.labels)} labels.")
-        for box, label in zip(boxes, self.labels, strict=True):
-            if not (np.isfinite(box).all() and box[2] > box[0] and box[3] > box[1]):
-                raise DataError(f"annotations: box of {label!r} must be finite with x1 > x0 and y1 > y0, got {box.tolist()}.")
+        for box, label in zip(boxes.tolist(), self.labels, strict=True):  # plain numbers: a dataset has many images of few boxes
+            x0, y0, x1, y1 = box
+            if not (-inf < x0 < x1 < inf and -inf < y0 < y1 < inf):
+                raise DataError(f"annotations: box of {label!r} must be finite with x1 > x0 and y1 > y0, got {box}.")
         if self.masks is not None and (self.masks.ndim != 3 or self.masks.dtype != np.bool_ or len(self.masks) != len(boxes)):
             raise DataError(f"annotations: masks must be bool of shape ({len(boxes)}, H, W), got {self.masks.dtype} {self.masks.shape}.")
 

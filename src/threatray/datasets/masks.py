@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import ne
 from typing import Any, Final
 
 import numpy as np
@@ -125,9 +126,17 @@ def _polygons(segmentation: object, height: int, width: int) -> list[list[float]
     for polygon in segmentation:
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             raise DataError("its segmentation has a polygon that is no list of three or more x, y pairs")
-        if not all(type(number) in (int, float) for number in polygon):
+        if not {*map(type, polygon)} <= {int, float}:
             raise DataError("its segmentation has a polygon with something that is no number")
         # far-off corners would make the rasteriser walk (and allocate) every pixel on the way to them
-        if not all(-width <= x <= 2 * width for x in polygon[0::2]) or not all(-height <= y <= 2 * height for y in polygon[1::2]):
+        if _any_nan(polygon) or not (_within(polygon[0::2], width) and _within(polygon[1::2], height)):
             raise DataError("its segmentation has a polygon far outside the image")
     return [[float(number) for number in polygon] for polygon in segmentation]
+
+
+def _any_nan(numbers: list[float]) -> bool:
+    return any(map(ne, numbers, numbers))
+
+
+def _within(numbers: list[float], side: int) -> bool:
+    return -side <= min(numbers) and max(numbers) <= 2 * side

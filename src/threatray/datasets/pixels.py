@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from threatray.core import COLOUR, DUAL_ENERGY, GREY, TRANSMISSION_FLOOR, FloatArray, Quantity, XrayImage
 from threatray.core.image_file import MAX_PIXELS, read_pixels
+from threatray.datasets.headers import quick_size
 from threatray.errors import DataError
 
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -27,6 +28,15 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: No image, cut off, or too large.
     """
+    quick = quick_size(path)
+    height, width = quick if quick is not None else _opened_size(path)
+    if width * height > MAX_PIXELS:
+        raise DataError(f"its image {path.name} has {width}x{height} pixels, more than the {MAX_PIXELS} that are read")
+    return height, width
+
+
+def _opened_size(path: Path) -> tuple[int, int]:
+    """The same with Pillow, for every kind of file."""
     from PIL import Image
 
     try:
@@ -38,9 +48,7 @@ def image_size(path: Path) -> tuple[int, int]:
                 turned = kind in ("JPEG", "TIFF", "WEBP") and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     except Exception as error:  # Pillow's parsers raise many kinds for a broken file
         raise DataError(f"its image {path.name} cannot be opened ({type(error).__name__})") from None
-    if width * height > MAX_PIXELS:
-        raise DataError(f"its image {path.name} has {width}x{height} pixels, more than the {MAX_PIXELS} that are read")
-    if not _ends_well(path, kind):
+    if width * height <= MAX_PIXELS and not _ends_well(path, kind):
         try:
             read_pixels(path)
         except DataError:

@@ -1,5 +1,5 @@
 """One module a format, and one function that reads them all."""
 
-from threatray.datasets.formats.registry import FORMATS, read_dataset
+from threatray.datasets.formats.registry import FORMATS, detect_format, format_of, read_dataset, stream_dataset
 
-__all__ = ["FORMATS", "read_dataset"]
+__all__ = ["FORMATS", "detect_format", "format_of", "read_dataset", "stream_dataset"]

@@ -12,17 +12,19 @@ from typing import Any, Final, NotRequired, TypedDict
 
 import numpy as np
 
-from threatray.core import Quantity, Sample, XrayImage
+from threatray.core import Quantity, Sample, SetAside, XrayImage
 from threatray.core.files import write_json
 from threatray.core.image_file import write_jpeg, write_png
-from threatray.datasets.dataset import WHITE_LEVEL
-from threatray.datasets.formats.faults import UNSAFE_IN_NAMES, image_id
-from threatray.datasets.masks import encode_mask
+from threatray.datasets.dataset import WHITE_LEVEL, Entry
+from threatray.datasets.formats.coco_layout import ANNOTATIONS_NAME, find_coco
+from threatray.datasets.formats.coco_reader import read_coco
+from threatray.datasets.formats.copying import Pictures, cannot_be_a_name, check_name
+from threatray.datasets.formats.faults import image_id
+from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
+from threatray.datasets.masks import decode_mask, encode_mask
 from threatray.errors import DataError
 
-ANNOTATIONS_NAME: Final = "annotations.json"
 IMAGES_NAME: Final = "images"
-_LONGEST_ID: Final = 200
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class ImageRecord(TypedDict):
     low_energy: str | None
     high_energy: str | None
     white_level: NotRequired[int]
+    part: NotRequired[str]
+    difficulty: NotRequired[str]
+    view: NotRequired[str]
+    image_labels: NotRequired[list[str]]
     things: list[Thing]
 
 
@@ -77,7 +83,7 @@ def write_images(
         DataError: Nothing to write, a wrong quantity, or an id that is no file name.
         StorageError: The disk refused.
     """
-    _check_id(item_id)
+    check_name(item_id)
     if colour is None and dual is None:
         raise DataError(f"{item_id}: neither a colour image nor a dual-energy pair to write.")
     images = folder / IMAGES_NAME
@@ -160,9 +166,10 @@ def write_annotations(folder: Path, classes: Sequence[str], records: Iterable[Im
             if name is not None and owners.setdefault(name, record["id"]) != record["id"]:
                 raise DataError(f"{folder}: {record['id']!r} and {owners[name]!r} would share the file {name!r}. Choose other ids.")
         images.append(_image_entry(number, record))
+        for label in (*(thing["label"] for thing in record["things"]), *record.get("image_labels", ())):
+            if label not in category_ids:
+                raise DataError(f"{folder}, {record['id']}: {label!r} is not among the classes {list(classes)}.")
         for thing in record["things"]:
-            if thing["label"] not in category_ids:
-                raise DataError(f"{folder}, {record['id']}: {thing['label']!r} is not among the classes {list(classes)}.")
             annotations.append(_annotation_entry(len(annotations) + 1, number, category_ids[thing["label"]], thing))
     categories = [{"id": number, "name": name, "supercategory": "threat"} for name, number in category_ids.items()]
     info = {"description": "Written by threatray."}
@@ -185,6 +192,7 @@ def _image_entry(number: int, record: ImageRecord) -> dict[str, Any]:
             "high_file_name": record["high_energy"],
             "white_level": record.get("white_level", WHITE_LEVEL),
         }
+    entry |= {key: record[key] for key in ("part", "difficulty", "view", "image_labels") if record.get(key)}
     if image_id(PurePosixPath(entry["file_name"])) != record["id"]:
         entry["entry_id"] = record["id"]
     return entry
@@ -208,11 +216,91 @@ def _annotation_entry(number: int, image_number: int, category: int, thing: Thin
     return entry
 
 
-def _check_id(item_id: str) -> None:
-    plain = item_id.isprintable() and not item_id.startswith(".") and not any(letter in item_id for letter in UNSAFE_IN_NAMES)
-    if not item_id or not plain or len(item_id.encode()) > _LONGEST_ID:
-        raise DataError(f"{item_id[:80]!r} cannot be a file name: use up to {_LONGEST_ID} printable characters, no slash, no leading dot.")
-
-
 def _kind(image: XrayImage) -> str:
     return f"{image.quantity.value} with {len(image.channels)}"
+
+
+def _record_of(entry: Entry, pictures: Pictures) -> ImageRecord:
+    """What is said about an entry whose pictures are copied on the way."""
+    segmentations = entry.segmentations or (None,) * len(entry.things)
+    return {
+        "id": entry.id,
+        "width": entry.width,
+        "height": entry.height,
+        "group": entry.group,
+        "source": entry.provenance.source,
+        "licence": entry.provenance.licence,
+        "colour": None if entry.image_path is None else pictures.copy(entry.image_path, entry.id),
+        "low_energy": None if entry.low_path is None else pictures.copy(entry.low_path, f"{entry.id}_low"),
+        "high_energy": None if entry.high_path is None else pictures.copy(entry.high_path, f"{entry.id}_high"),
+        "white_level": entry.white_level,
+        "part": entry.part,
+        "difficulty": entry.difficulty,
+        "view": entry.view,
+        "image_labels": list(entry.image_labels),
+        "things": [
+            {
+                "box": box,
+                "label": label,
+                "segmentation": None if segmentation is None else encode_mask(decode_mask(segmentation, entry.height, entry.width)),
+            }
+            for box, label, segmentation in zip(entry.boxes.tolist(), entry.labels, segmentations, strict=True)
+        ],
+    }
+
+
+def write(folder: Path, classes: Sequence[str], entries: Iterable[Entry]) -> tuple[SetAside, ...]:
+    """Write ``annotations.json`` and ``images/``; polygons become run lengths of the same pixels.
+
+    Args:
+        folder: Empty.
+        classes: Every class.
+        entries: What to write.
+
+    Returns:
+        Images whose id cannot be a file name.
+    """
+    set_aside: list[SetAside] = []
+    pictures = Pictures(folder / IMAGES_NAME)
+    records = []
+    for entry in entries:
+        reason = cannot_be_a_name(entry.id)
+        if reason is None:
+            records.append(_record_of(entry, pictures))
+        else:
+            set_aside.append(SetAside(entry.id, reason))
+    write_annotations(folder, classes, records)
+    return tuple(set_aside)
+
+
+def _detect(path: Path) -> bool:
+    try:
+        return find_coco(path) is not None
+    except DataError:  # several that cannot be told apart: COCO all the same, and reading says what is wrong
+        return True
+
+
+def _read(path: Path, options: ReadOptions) -> DatasetStream:
+    layout = find_coco(path)
+    if layout is None:
+        raise DataError(f"{path}: holds no COCO JSON. Looked for {FORMAT.layout}.")
+    return read_coco(layout, options)
+
+
+FORMAT: Final = Format(
+    name="coco",
+    title="COCO instances",
+    layout="annotations.json, instances*.json, *.coco.json or another COCO JSON, also in annotations/, with images/ beside it",
+    holds=frozenset(Holds) - {Holds.ROTATED_BOXES},
+    detect=_detect,
+    read=_read,
+    write=write,
+    drops=("crowd regions (iscrowd)", "keypoints and captions", "supercategories"),
+    faults=(
+        "annotations of images that are missing or listed twice",
+        "categories that are not declared, or declared twice",
+        "masks made for another size or whose runs end early (the box is kept)",
+        "boxes outside the image, empty, not finite",
+        "one picture listed by two parts",
+    ),
+)

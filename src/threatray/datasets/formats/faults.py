@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import re
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -19,6 +22,15 @@ UNSAFE_IN_NAMES = '/\\:*?"|'
 """Characters that some file system refuses."""
 
 Box = tuple[float, float, float, float]
+
+_PLAIN_NAME = re.compile(r"\w[\w-]*(?:\.[\w-]+)*")
+"""A file name without folders that needs no further look: letters and digits of any script, ``_ - .``."""
+
+_SURELY_APART = 0.1
+"""Corners this far apart, below ``_SURELY_EXACT``, stay apart when they become float32."""
+
+_SURELY_EXACT = 100_000
+_MOST_FOLDERS_REMEMBERED = 10_000
 
 _TOLERATED_OVERSHOOT = 1.0
 """Formats that count pixels from 1 put boxes up to one pixel outside: clipped and counted, not listed."""
@@ -44,9 +56,14 @@ class Faults:
         Raises:
             DataError: Reading is strict.
         """
+        item, reason = printable(item), printable(reason)
         if self._strict:
             raise DataError(f"{self._where}, {item}: {reason}. Correct it, or read without --strict to set it aside.")
         self._found.append(SetAside(item, reason))
+
+    def leave_out(self, item: str, reason: str) -> None:
+        """Set an item aside because the user asked for it: no fault, so strict reading goes on."""
+        self._found.append(SetAside(printable(item), printable(reason)))
 
     def clipped(self, item: str, overshoot: float) -> None:
         """Record that a box was clipped by this many pixels."""
@@ -65,6 +82,18 @@ class Faults:
         if not self._slightly_outside:
             return ()
         return (f"{self._slightly_outside} box(es) reached up to one pixel outside their image and were clipped.",)
+
+
+def printable(text: str) -> str:
+    r"""A text out of an annotation as it may be printed and stored: line breaks, control codes and broken Unicode are escaped.
+
+    Example:
+        >>> printable("a\nb")
+        'a\\nb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text)
 
 
 @dataclass(frozen=True)
@@ -90,6 +119,11 @@ def checked_box(corners: Sequence[object], width: int, height: int) -> CheckedBo
         >>> checked_box([-2.0, 3.0, 5.0, 9.0], 31, 37)
         CheckedBox(box=(0.0, 3.0, 5.0, 9.0), overshoot=2.0)
     """
+    if len(corners) == 4 and {*map(type, corners)} <= {int, float}:
+        x0, y0, x1, y1 = corners
+        inside = x0 >= 0 and y0 >= 0 and x1 <= width <= _SURELY_EXACT and y1 <= height <= _SURELY_EXACT  # type: ignore[operator]
+        if inside and x1 - x0 >= _SURELY_APART and y1 - y0 >= _SURELY_APART:  # type: ignore[operator]
+            return CheckedBox((float(x0), float(y0), float(x1), float(y1)), 0.0)  # type: ignore[arg-type]
     numbers = [number_of(value) for value in corners]
     if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
         raise DataError(f"box {_shown(corners)} is not four finite numbers")
@@ -122,6 +156,17 @@ def annotations_of(boxes: Sequence[Box], labels: Sequence[str]) -> Annotations:
     return Annotations(array, tuple(labels))
 
 
+def checked_name(name: object) -> str:
+    """As ``relative_name``, as text with slashes; quick for the plain names that nearly every file has.
+
+    Raises:
+        DataError: Empty, absolute, with ``..``, or no text.
+    """
+    if isinstance(name, str) and _PLAIN_NAME.fullmatch(name):
+        return name
+    return str(relative_name(name))
+
+
 def relative_name(name: object) -> PurePosixPath:
     """A file name out of an annotation, refused unless it is relative and stays below its folder.
 
@@ -140,8 +185,66 @@ def relative_name(name: object) -> PurePosixPath:
     return path
 
 
+def stays_inside(path: Path, root: Path) -> bool:
+    """Whether a path, with its links followed, lies below the dataset's resolved folder; a link that goes in circles does not."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
+        return False
+
+
+class Locator:
+    """Finds the files that annotations name: one look at each, no folder listings, so that memory does not grow with the dataset.
+
+    Args:
+        folders: Where to look, in order.
+        root: The dataset's resolved folder, which no link may lead out of.
+    """
+
+    def __init__(self, folders: Iterable[Path], root: Path) -> None:
+        self._asked = tuple(folders)
+        self._folders = tuple(dict.fromkeys(str(folder) for folder in self._asked if folder.is_dir()))
+        self._root = root
+        self._inside: dict[str, bool] = {}
+
+    def find(self, name: PurePosixPath | str) -> Path:
+        """The file, in the first of the folders that holds it.
+
+        Args:
+            name: A checked relative name, see ``relative_name``, or one out of a folder listing.
+
+        Raises:
+            DataError: In none of them, or a link leads out of the dataset.
+        """
+        for folder in self._folders:
+            path = f"{folder}/{name}"
+            try:
+                mode = os.lstat(path).st_mode
+            except (OSError, ValueError):  # not there, too long for the file system, no text that it could store
+                continue
+            if stat.S_ISLNK(mode):
+                inside, usable = stays_inside(Path(path), self._root), Path(path).is_file()
+            else:
+                inside, usable = self._is_inside(path.rpartition("/")[0]), stat.S_ISREG(mode)
+            if not usable:
+                continue
+            if not inside:
+                raise DataError(f"image {name} is a link that leads out of the dataset")
+            return Path(path)
+        where = ", ".join(dict.fromkeys((folder.name or str(folder)) + "/" for folder in self._asked))
+        raise DataError(f"its image {str(name)[:200]} is missing (looked in {where})")
+
+    def _is_inside(self, folder: str) -> bool:
+        known = self._inside.get(folder)
+        if known is None:
+            if len(self._inside) >= _MOST_FOLDERS_REMEMBERED:
+                self._inside.clear()
+            known = self._inside[folder] = stays_inside(Path(folder), self._root)
+        return known
+
+
 def locate(name: PurePosixPath, folders: Iterable[Path], root: Path) -> Path:
-    """The first of the folders that holds the file.
+    """The first of the folders that holds the file; for many files of the same folders, keep a ``Locator``.
 
     Args:
         name: A checked relative name.
@@ -151,29 +254,20 @@ def locate(name: PurePosixPath, folders: Iterable[Path], root: Path) -> Path:
     Raises:
         DataError: In none of them, or a link leads out of the dataset.
     """
-    looked = []
-    for folder in folders:
-        path = folder / name
-        looked.append(folder)
-        try:
-            if not path.is_file():
-                continue
-        except OSError:  # a name too long for the file system
-            continue
-        if not path.resolve().is_relative_to(root):
-            raise DataError(f"image {name.as_posix()} is a link that leads out of the dataset")
-        return path
-    where = ", ".join(dict.fromkeys((folder.name or str(folder)) + "/" for folder in looked))
-    raise DataError(f"its image {name.as_posix()[:200]} is missing (looked in {where})")
+    return Locator(folders, root).find(name)
 
 
-def image_id(name: PurePosixPath) -> str:
+def image_id(name: PurePosixPath | str) -> str:
     """An id that is safe as a file name: the image's relative name without extension, folders joined by ``__``.
 
     Example:
         >>> image_id(PurePosixPath("easy/0017.jpg"))
         'easy__0017'
     """
+    text = str(name)
+    if _PLAIN_NAME.fullmatch(text):
+        return text.rpartition(".")[0] or text
+    name = PurePosixPath(name)
     parts = name.with_suffix("").parts
     if len(parts) > 1 and parts[0].lower() in IMAGE_FOLDERS:
         parts = parts[1:]
@@ -182,4 +276,6 @@ def image_id(name: PurePosixPath) -> str:
 
 def safe_id(text: str) -> str:
     """A text with everything replaced that some file system refuses in a name."""
+    if _PLAIN_NAME.fullmatch(text):
+        return text
     return "".join(letter if letter.isprintable() and letter not in UNSAFE_IN_NAMES else "_" for letter in text).lstrip(".")

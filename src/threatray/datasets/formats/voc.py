@@ -1,218 +1,295 @@
-"""Pascal VOC: one XML an image."""
+"""Pascal VOC: one XML an image; the reader. The writer is in ``voc_writer``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
-from xml.etree.ElementTree import Element, ElementTree, SubElement, indent  # nosec: building only; parsing is defusedxml's
 
 from threatray.core import Provenance
-from threatray.core.files import whole_file
-from threatray.datasets.dataset import Dataset, Entry
-from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, image_id, locate, relative_name
+from threatray.core.image_file import MAX_PIXELS
+from threatray.datasets.dataset import Entry
+from threatray.datasets.formats.coco_layout import folders_in
+from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, checked_name, image_id
+from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
+from threatray.datasets.formats.listing import Listing
+from threatray.datasets.formats.voc_lists import PartLists, read_part_lists
+from threatray.datasets.formats.voc_writer import write
+from threatray.datasets.formats.voc_xml import parse_annotation
 from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
 
-_MOST_BYTES: Final = 50_000_000
+_CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
+_ANNOTATION_FOLDERS: Final = ("Annotations", "annotations", "Annotation", "annotation", "xml", "labels", ".")
+_IMAGE_FOLDERS: Final = ("JPEGImages", "images", "Images", "JPEGImage", "image", ".")
 
 
 @dataclass(frozen=True)
 class VocLayout:
-    """The two folders of a VOC dataset; they may be one."""
+    """The two folders of a VOC dataset, which may be one, and the folder that holds ``ImageSets``."""
 
     annotations: Path
     images: Path
+    base: Path
 
 
 def find_voc(root: Path) -> VocLayout | None:
     """The VOC folders below ``root``: as users lay them out, or inside ``VOCdevkit/VOC2007``; None if there are none."""
-    bases = [root, *sorted(path for pattern in ("VOC[0-9]*", "VOCdevkit/VOC*") for path in root.glob(pattern) if path.is_dir())]
+    if not root.is_dir():
+        return None
+    years = [root, root / "VOCdevkit"]
+    bases = [root, *(path for one in years if one.is_dir() for path in folders_in(one) if re.match(r"VOC\d", path.name))]
     for base in bases:
-        for name in ("Annotations", "annotations", "Annotation", "annotation", "xml", "labels", "."):
+        for name in _ANNOTATION_FOLDERS:
             folder = base / name
-            if not folder.is_dir() or not any(folder.glob("*.xml")):
+            if not folder.is_dir() or not _holds_xml(folder):
                 continue
-            for images in ("JPEGImages", "images", "Images", "JPEGImage", "image", "."):
+            for images in _IMAGE_FOLDERS:
                 if (base / images).is_dir() and (images != "." or name == "."):
-                    return VocLayout(folder, base / images)
-            return VocLayout(folder, folder)
+                    return VocLayout(folder, base / images, base)
+            return VocLayout(folder, folder, base)
     return None
 
 
-def read_voc(layout: VocLayout, root: Path, *, strict: bool = False) -> Dataset:
-    """Read VOC annotations.
+def _holds_xml(folder: Path) -> bool:
+    with os.scandir(folder) as listing:
+        return any(_is_annotation(one.name) for one in listing)
 
-    The image of ``0004.xml`` is ``0004.jpg``; if there is none, the one that ``<filename>`` names. Where the two differ,
-    ``<filename>`` is an older id and becomes the group (SIXray parts are renumbered, and neighbouring old ids are one bag
-    scanned again, see ``split.assign_groups``). Coordinates are taken as they stand, whole or not.
+
+def read_voc(root: Path, options: ReadOptions) -> DatasetStream:
+    """Read VOC annotations, one XML at a time.
+
+    The image of ``0004.xml`` is ``0004.jpg``; if there is none, the one that ``<filename>`` names, unless that has an XML of its own.
+    Where the two differ, ``<filename>`` is an older id and becomes the group (SIXray parts are renumbered, and neighbouring old ids
+    are one bag scanned again, see ``split.assign_groups``). Coordinates are taken as they stand, whole or not. ``ImageSets/Main``
+    gives the part. Things marked ``difficult`` or ``truncated`` are things like any other, and their number is noted.
+
+    An image whose every box is broken is set aside as a whole: without them it would pass for benign.
 
     Args:
-        layout: From ``find_voc``.
-        root: The dataset's folder; no file name may lead out of it.
-        strict: The first broken item is an error instead of being set aside.
+        root: The dataset's folder.
+        options: How.
 
     Returns:
-        The sound images. One whose every box is broken is set aside as a whole: without them it would pass for benign.
+        The sound images, in the order of their XML names. Memory holds the two folder listings (the stems only, a few bytes each)
+        and the lists of ``ImageSets``, no entries.
 
     Raises:
-        DataError: Nothing sound in it.
+        DataError: No VOC layout, or (while the entries are read) nothing sound in it.
     """
-    reader = _Reader(layout, root.resolve(), Faults(layout.annotations, strict=strict), _by_stem(layout.images))
-    return reader.dataset(root)
+    layout = find_voc(root)
+    if layout is None:
+        raise DataError(f"{root}: holds no VOC annotations. Looked for {FORMAT.layout}.")
+    faults = Faults(layout.annotations, strict=options.strict)
+    reader = _Reader(layout, root, options, faults, read_part_lists(layout.base / "ImageSets" / "Main", layout.annotations))
+    return DatasetStream(root, "voc", (), reader.entries(), faults, reader.notes)
 
 
-def _by_stem(folder: Path) -> dict[str, list[str]]:
-    """Stem -> image file names."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            found.setdefault(path.stem, []).append(path.name)
-    return found
+@dataclass
+class _Counts:
+    """What is said in the notes, while the files are read."""
+
+    images: int = 0
+    used: int = 0
+    difficult: int = 0
+    truncated: int = 0
 
 
-@dataclass(frozen=True)
 class _Reader:
-    layout: VocLayout
-    root: Path
-    faults: Faults
-    by_stem: Mapping[str, list[str]]
+    def __init__(self, layout: VocLayout, root: Path, options: ReadOptions, faults: Faults, parts: PartLists) -> None:
+        self.layout = layout
+        self.root = root
+        self.resolved = root.resolve()
+        self.options = options
+        self.faults = faults
+        self.parts = parts
+        self.images = Locator([layout.images], self.resolved)
+        self.by_filename: set[str] = set()
+        self.provenances: dict[tuple[str, str], Provenance] = {}
+        self.counts = _Counts()
 
-    def dataset(self, root: Path) -> Dataset:
-        entries: dict[str, Entry] = {}
-        used: set[str] = set()
-        for path in sorted(self.layout.annotations.glob("*.xml")):
+    def entries(self) -> Iterator[Entry]:
+        any_sound = False
+        for name, candidates in self._paired():
             try:
-                entry = self._entry(path)
-                if entry.id in entries:
-                    raise DataError(f"another annotation describes {entry.paths[0].name} already")
+                entry = self._entry(name, candidates)
             except DataError as error:
-                self.faults.add(path.name, str(error))
+                self.faults.add(name, str(error))
                 continue
-            entries[entry.id] = entry
-            used.add(entry.paths[0].name)
-        if not entries:
+            any_sound = True
+            self.counts.used += 1
+            yield entry
+        if not any_sound:
             first = self.faults.found[0] if self.faults.found else None
             reason = f"{len(self.faults.found)} set aside, the first: {first.item}: {first.reason}" if first else "it has no XML files"
             raise DataError(f"{self.layout.annotations}: holds no usable annotation ({reason}).")
-        unread = sum(name not in used for names in self.by_stem.values() for name in names)
-        notes = self.faults.notes()
-        if unread:
-            notes += (f"{unread} image(s) in {self.layout.images.name}/ have no usable annotation and were not read.",)
-        classes = tuple(sorted({label for entry in entries.values() for label in entry.labels}))
-        ordered = tuple(sorted(entries.values(), key=lambda entry: entry.id))
-        return Dataset(root, "voc", classes, ordered, self.faults.found, notes)
 
-    def _entry(self, path: Path) -> Entry:
-        tree = _parse(path, self.root)
-        filename = tree.findtext("filename", "").strip()
-        image = self._image(path, filename)
-        height, width = image_size(image)
-        annotated = tuple((tree.findtext(f"size/{side}") or "0").strip() for side in ("height", "width"))
-        if any(text not in ("0", "0.0") for text in annotated) and annotated != (str(height), str(width)):
-            raise DataError(f"annotates a picture of {annotated[1][:20]}x{annotated[0][:20]} pixels, but {image.name} has {width}x{height}")
+    def notes(self) -> tuple[str, ...]:
+        counts = self.counts
+        notes = list(self.parts.notes)
+        if counts.difficult or counts.truncated:
+            notes.append(
+                f"{counts.difficult} box(es) are marked difficult and {counts.truncated} truncated: kept as any other, the marks are not."
+            )
+        unread = counts.images - counts.used
+        if unread:
+            notes.append(f"{unread} image(s) in {self.layout.images.name}/ have no usable annotation and were not read.")
+        read = {self.layout.annotations, self.layout.images}
+        for folder in sorted(child for child in self.root.iterdir() if child.is_dir() and child not in read):
+            with os.scandir(folder) as listing:
+                count = sum(_is_image(one.name) for one in listing)
+            if count:
+                notes.append(f"{folder.name}/ holds {count} images that were not read; give it as a dataset of its own.")
+        return tuple(notes)
+
+    def _paired(self) -> Iterator[tuple[str, list[str]]]:
+        """Every XML with the images of its stem: the two listings, sorted by stem, are merged."""
+        pictures = Listing(self.layout.images, _is_image)
+        self.counts.images = len(pictures)
+        following = iter(pictures)
+        ahead = next(following, None)
+        for stem, name in Listing(self.layout.annotations, _is_annotation):
+            while ahead is not None and ahead[0] < stem:
+                ahead = next(following, None)
+            candidates = []
+            while ahead is not None and ahead[0] == stem:
+                candidates.append(ahead[1])
+                ahead = next(following, None)
+            yield name, sorted(candidates)
+
+    def _entry(self, name: str, candidates: list[str]) -> Entry:
+        tree = parse_annotation(f"{self.layout.annotations}/{name}", self.resolved)
+        filename = _text(tree, "filename")
+        stem = name.removesuffix(".xml")
+        image = self._image(stem, filename, candidates)
+        height, width = self._size(tree, image)
         boxes: list[Box] = []
         labels: list[str] = []
         objects = tree.findall("object")
         for place, thing in enumerate(objects, 1):
-            item = f"{path.name}, object {place}"
             try:
-                name, box, overshoot = _thing(thing, width, height)
+                label, corners = _thing(thing)
+                checked = checked_box(corners, width, height)
             except DataError as error:
-                self.faults.add(item, str(error))
+                self.faults.add(f"{name}, object {place}", str(error))
                 continue
-            if overshoot:
-                self.faults.clipped(item, overshoot)
-            boxes.append(box)
-            labels.append(name)
+            if checked.overshoot:
+                self.faults.clipped(f"{name}, object {place}", checked.overshoot)
+            self.counts.difficult += _text(thing, "difficult") == "1"
+            self.counts.truncated += _text(thing, "truncated") == "1"
+            boxes.append(checked.box)
+            labels.append(label)
         if objects and not boxes:
             raise DataError("every box of it is broken; without them it would pass for benign")
-        own = image_id(PurePosixPath(image.name))
-        older = PurePosixPath(filename.replace("\\", "/")).stem
+        own = image_id(image.name)
+        older = filename.replace("\\", "/").rpartition("/")[2]
+        source = tree.find("source")
+        words = (
+            _text(source, "database") or "unknown",
+            _text(source, "licence") or "unknown",
+        )
         return Entry(
             id=own,
             image_path=image,
             width=width,
             height=height,
             things=annotations_of(boxes, labels),
-            group=tree.findtext("group", "").strip() or older or own,
-            provenance=Provenance(
-                tree.findtext("source/database", "").strip() or "unknown", tree.findtext("source/licence", "").strip() or "unknown"
-            ),
+            group=_text(tree, "group") or _stem(older) or own,
+            provenance=self.provenances.setdefault(words, Provenance(*words)),
+            part=self.parts.of(stem),
         )
 
-    def _image(self, path: Path, filename: str) -> Path:
-        candidates = self.by_stem.get(path.stem, [])
+    def _image(self, stem: str, filename: str, candidates: list[str]) -> Path:
         if len(candidates) > 1 and filename not in candidates:
             raise DataError(f"its image could be {candidates[0]} or {candidates[1]}; keep one")
         if candidates:
-            name = filename if filename in candidates else candidates[0]
-            return locate(PurePosixPath(name), [self.layout.images], self.root)
+            return self.images.find(filename if filename in candidates else candidates[0])
         if not filename:
-            raise DataError(
-                f"its image {path.stem}.jpg (or .png, ...) is missing from {self.layout.images.name}/, and it has no <filename>"
-            )
-        return locate(relative_name(filename), [self.layout.images], self.root)
+            raise DataError(f"its image {stem}.jpg (or .png, ...) is missing from {self.layout.images.name}/, and it has no <filename>")
+        image = self.images.find(checked_name(filename))
+        if image.name in self.by_filename or (self.layout.annotations / f"{image.stem}.xml").exists():
+            raise DataError(f"another annotation describes {image.name} already")
+        self.by_filename.add(image.name)
+        return image
+
+    def _size(self, tree: Any, image: Path) -> tuple[int, int]:
+        """(height, width): of the file, or as annotated where headers shall not be read."""
+        given = tree.find("size")
+        annotated = tuple(_text(given, side) or "0" for side in ("height", "width"))
+        if not self.options.headers and all(text.isdecimal() and len(text) < 8 and int(text) > 0 for text in annotated):
+            height, width = (int(text) for text in annotated)
+            if height * width > MAX_PIXELS:
+                raise DataError(f"its image {image.name} has {width}x{height} pixels, more than the {MAX_PIXELS} that are read")
+            return height, width
+        height, width = image_size(image)
+        if any(text not in ("0", "0.0") for text in annotated) and annotated != (str(height), str(width)):
+            raise DataError(f"annotates a picture of {annotated[1][:20]}x{annotated[0][:20]} pixels, but {image.name} has {width}x{height}")
+        return height, width
 
 
-def _parse(path: Path, root: Path) -> Any:
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import parse
-
-    if not path.resolve().is_relative_to(root):
-        raise DataError("is a link that leads out of the dataset")
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"is larger than {_MOST_BYTES:,} bytes, too large for an annotation")
-        tree = parse(path, forbid_dtd=True).getroot()
-    except DefusedXmlException as error:
-        raise DataError(f"refused: it declares entities or a DTD ({type(error).__name__}), which annotations never need") from None
-    except (SyntaxError, ValueError, LookupError, OSError) as error:  # ParseError is a SyntaxError; odd encodings raise the others
-        raise DataError(f"is not valid XML ({error})") from None
-    if tree is None or tree.tag != "annotation":
-        raise DataError(f"expected the element <annotation>, got <{'' if tree is None else str(tree.tag)[:50]}>")
-    return tree
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
-def _thing(thing: Any, width: int, height: int) -> tuple[str, Box, float]:
-    name = (thing.findtext("name") or "").strip()
+def _is_annotation(name: str) -> bool:
+    return name.endswith(".xml") and not name.startswith(".")  # "._0001.xml" is what a Mac leaves beside 0001.xml
+
+
+def _text(element: Any, tag: str) -> str:
+    """The text of a child without white space at its ends; empty if there is no such child."""
+    return "" if element is None else (element.findtext(tag) or "").strip()
+
+
+def _stem(name: str) -> str:
+    """A file name without its suffix."""
+    dot = name.rfind(".")
+    return name[:dot] if 0 < dot < len(name) - 1 else name
+
+
+def _thing(thing: Any) -> tuple[str, tuple[float, ...]]:
+    name = _text(thing, "name")
     if not name:
         raise DataError("has no <name>")
-    corners: list[object] = []
-    for tag in ("xmin", "ymin", "xmax", "ymax"):
-        text = (thing.findtext(f"bndbox/{tag}") or "").strip()
-        try:
-            corners.append(float(text))
-        except ValueError:
-            raise DataError(f"{name}: <{tag}> must be a number, got {text[:40]!r}") from None
-    checked = checked_box(corners, width, height)
-    return name, checked.box, checked.overshoot
+    frame = thing.find("bndbox")
+    texts = [_text(frame, tag) for tag in _CORNERS]
+    try:
+        return name, tuple(map(float, texts))
+    except ValueError:
+        for tag, text in zip(_CORNERS, texts, strict=True):
+            if not _is_number(text):
+                raise DataError(f"{name}: <{tag}> must be a number, got {text[:40]!r}") from None
+        raise
 
 
-def write_voc_annotation(path: Path, entry: Entry, image_name: str) -> None:
-    """Write one XML; boxes with every digit they have, so that reading gives them back bit for bit.
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
-    Args:
-        path: The XML to write.
-        entry: What to say. Masks have no place in VOC and are left out.
-        image_name: The image's file name beside it.
-    """
-    top = Element("annotation")
-    SubElement(top, "filename").text = image_name
-    source = SubElement(top, "source")
-    SubElement(source, "database").text = entry.provenance.source
-    SubElement(source, "licence").text = entry.provenance.licence
-    SubElement(top, "group").text = entry.group
-    size = SubElement(top, "size")
-    for tag, value in (("width", entry.width), ("height", entry.height), ("depth", 3)):
-        SubElement(size, tag).text = str(value)
-    for box, label in zip(entry.boxes, entry.labels, strict=True):
-        thing = SubElement(top, "object")
-        SubElement(thing, "name").text = label
-        corners = SubElement(thing, "bndbox")
-        for tag, corner in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True):
-            SubElement(corners, tag).text = repr(float(corner))
-    indent(top)
-    with whole_file(path) as temporary:
-        ElementTree(top).write(temporary, encoding="utf-8", xml_declaration=True)
+
+FORMAT: Final = Format(
+    name="voc",
+    title="Pascal VOC",
+    layout="Annotations/*.xml or annotations/*.xml with JPEGImages/ or images/, also inside VOCdevkit/VOC2007/",
+    holds=frozenset({Holds.BOXES, Holds.GROUP, Holds.PART, Holds.PROVENANCE}),
+    detect=lambda path: find_voc(path) is not None,
+    read=read_voc,
+    write=write,
+    drops=(
+        "the marks difficult, truncated, occluded and pose (the boxes are kept)",
+        "segmentation pictures",
+        "things inside things (part)",
+    ),
+    faults=(
+        "images renumbered against <filename>: the older id becomes the group",
+        "XML bombs, external entities and any DTD (refused)",
+        "sizes that are not the picture's",
+        "two images of one stem",
+        "an image in several lists of ImageSets",
+    ),
+)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from threatray.datasets.taxonomy import Taxonomy, Vocabulary
+from threatray.datasets.taxonomy import Taxonomy, Vocabulary, read_id_list
 from threatray.pipeline.sources import Role
 
 
@@ -25,6 +25,7 @@ class DataOptions:
         classes: The threat classes; all that occur if not given.
         aliases: Another name for a class, as ``--aliases.handgun gun``.
         taxonomy_file: A taxonomy file instead of the shipped one.
+        mislabelled: A text file with the ids of images that pass for benign but hold a threat, one a line; they are set aside.
     """
 
     labelled: Path | None = None
@@ -34,12 +35,14 @@ class DataOptions:
     classes: tuple[str, ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
     taxonomy_file: Annotated[Path | None, Parameter(name="--taxonomy")] = None
+    mislabelled: Path | None = None
 
     @property
     def taxonomy(self) -> Taxonomy:
         """What labels mean: classes, aliases and the taxonomy file."""
         words = Vocabulary.read(self.taxonomy_file) if self.taxonomy_file is not None else None
-        return Taxonomy(tuple(self.classes), dict(self.aliases), words)
+        mislabelled = read_id_list(self.mislabelled) if self.mislabelled is not None else ()
+        return Taxonomy(tuple(self.classes), dict(self.aliases), words, mislabelled)
 
     @property
     def datasets(self) -> dict[Role, Path]:

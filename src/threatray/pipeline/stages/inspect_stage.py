@@ -66,7 +66,7 @@ def inspect(
         tables: dict[Role, EntryTable] = {}
         together = Inspector(Path(), (), pixels=config.pixels) if len(paths) > 1 else None
         for role, path in paths.items():
-            options = ReadOptions(strict=run.strict, headers=config.pixels)
+            options = ReadOptions(strict=run.strict, headers=config.pixels, mislabelled=frozenset(taxonomy.mislabelled))
             stream = stream_dataset(path, format_name if role is Role.LABELLED else None, options)
             inspector = Inspector(stream.root, stream.classes, pixels=config.pixels)
             with run.progress.task(f"inspect {role.value}", "image") as update:

@@ -44,6 +44,23 @@ def test_counts_by_hand() -> None:
     assert aspect.median == 2.0
 
 
+@pytest.mark.slow
+def test_thousands_of_made_up_labels_and_sources_do_not_fill_the_memory() -> None:
+    inspector = Inspector(Path("/root"), (), pixels=False)
+    for number in range(70):
+        labels = tuple(f"label {number}-{place}" for place in range(1000))
+        inspector.add(entry(f"{number}", [[0, 0, 9, 9]] * 1000, labels, provenance=Provenance(f"site {number}")))
+    tally = Tally()
+    for number in range(1500):
+        tally.add(entry(f"{number}", [], (), provenance=Provenance(f"site {number}")), None)
+    assert len(tally.provenance) == 1001
+    assert sum(tally.provenance.values()) == 1500
+    found = inspector.finish("coco")
+    assert len(found.instances_per_class) == 70_000
+    assert len(found.co_occurrence) == 100
+    assert inspector.table.said(69)[-1][0] == "label 69-999"
+
+
 def test_the_table_gives_back_what_was_put_in() -> None:
     table = EntryTable(Path("/root"))
     table.add(entry("가방-1", [[1, 2, 3, 4], [0, 0, 5, 5.5]], ("knife", "칼"), part="test"), None)

@@ -73,7 +73,8 @@ class EntryTable:
         self._ids, self._paths = TextTable(), TextTable()
         self._sizes = array("i")
         self._class_numbers: dict[str, int] = {}
-        self._labels = array("H")
+        self._class_names: list[str] = []
+        self._labels = array("I")
         self._boxes = array("f")
         self._box_ends = array("Q")
         self._digests = bytearray()
@@ -82,7 +83,7 @@ class EntryTable:
         self._bag_areas = array("f")
         self._dark_outside = array("f")
         self._parts: dict[str, int] = {}
-        self._part_of = array("H")
+        self._part_of = array("I")
         self._benign = bytearray()
         self._numbers = array("q")
 
@@ -96,7 +97,10 @@ class EntryTable:
         self._paths.add("\0" + path[len(self._root) :] if path.startswith(self._root) else path)  # NUL: below the root
         self._sizes.extend((entry.width, entry.height))
         for label in entry.labels:
-            self._labels.append(self._class_numbers.setdefault(label, len(self._class_numbers)))
+            if label not in self._class_numbers:
+                self._class_numbers[label] = len(self._class_names)
+                self._class_names.append(label)
+            self._labels.append(self._class_numbers[label])
         self._boxes.extend(entry.boxes.ravel().tolist())
         self._box_ends.append(len(self._labels))
         self._part_of.append(self._parts.setdefault(entry.part, len(self._parts)))
@@ -129,7 +133,7 @@ class EntryTable:
     def said(self, place: int) -> Said:
         """Label and box of each thing, sorted."""
         start, end = self._box_ends[place - 1] if place else 0, self._box_ends[place]
-        names = list(self._class_numbers)
+        names = self._class_names
         boxes = [tuple(self._boxes[4 * thing : 4 * thing + 4]) for thing in range(start, end)]
         return tuple(sorted((names[self._labels[thing]], box) for thing, box in zip(range(start, end), boxes, strict=True)))  # type: ignore[misc]
 

@@ -17,6 +17,13 @@ GRID: Final = 8
 
 Box = list[float]
 
+_MOST_SOURCES: Final = 1000
+_MOST_COVERED: Final = 200
+"""Things of one image up to which each is held against each."""
+_FURTHER: Final = Provenance("further sources", "see the dataset")
+_MOST_TOGETHER: Final = 100
+"""Classes of one image, and of the table, that are counted together: thousands of made-up labels must not fill the memory."""
+
 
 class ClassTally:
     """What is known of one class: counts, sizes, shapes, places, how hidden."""
@@ -69,7 +76,8 @@ class Tally:
         self.images += 1
         self.width.add(entry.width)
         self.height.add(entry.height)
-        self.provenance[entry.provenance] += 1
+        known = entry.provenance in self.provenance or len(self.provenance) < _MOST_SOURCES
+        self.provenance[entry.provenance if known else _FURTHER] += 1
         self.dual_energy += entry.has_dual_energy
         labels = entry.labels
         self.threats += bool(labels)
@@ -100,7 +108,7 @@ class Tally:
         self.classes_per_image[len(distinct)] += 1
         for place, name in enumerate(distinct):
             self._of(name).images += 1
-            for other in distinct[place + 1 :]:
+            for other in distinct[place + 1 : _MOST_TOGETHER]:
                 self.together[name, other] += 1
         self.masks += sum(one is not None for one in entry.segmentations)
         boxes: list[Box] = entry.boxes.tolist()
@@ -108,7 +116,7 @@ class Tally:
         for number, (name, box) in enumerate(zip(entry.labels, boxes, strict=True)):
             one = self._of(name)
             self._count_thing(one, box, entry.width, entry.height)
-            if len(boxes) > 1:
+            if 1 < len(boxes) <= _MOST_COVERED:
                 one.covered.add(_covered(box, [other for place, other in enumerate(boxes) if place != number]))
             if number < len(hidden):
                 one.attenuation.add(hidden[number].attenuation)
@@ -148,11 +156,13 @@ def _covered(box: Box, others: list[Box]) -> float:
 
 
 def co_occurrence(tally: Tally) -> Mapping[str, Mapping[str, int]]:
-    """Class -> class -> images with both; on the diagonal images with the class."""
-    names = sorted(tally.classes)
+    """Class -> class -> images with both, on the diagonal images with the class; of the commonest classes where there are very many."""
+    common = sorted(tally.classes, key=lambda name: (-tally.classes[name].instances, name))[:_MOST_TOGETHER]
+    names = sorted(common)
     table = {name: dict.fromkeys(names, 0) for name in names}
     for name in names:
         table[name][name] = tally.classes[name].images
     for (first, second), count in tally.together.items():
-        table[first][second] = table[second][first] = count
+        if first in table and second in table:
+            table[first][second] = table[second][first] = count
     return table

@@ -21,6 +21,8 @@ from threatray.report.tables import Column, Table, count, evenly, label, listed,
 
 _MOST_GROUPS: Final = 12
 _MOST_IN_GROUP: Final = 6
+_MOST_MAPS: Final = 9
+_MOST_SIZES: Final = 24
 _FORMAT_NAMES: Final = {"coco": "COCO", "voc": "Pascal VOC (one XML an image)", "image_folder": "a folder of images without annotations"}
 _SET_NAMES: Final = {"labelled": "Labelled scans", "benign": "Benign bags", "validation": "Validation scans", "test": "Test scans"}
 
@@ -186,8 +188,10 @@ def _part(role: str, one: Mapping[str, Any], album: Album) -> DatasetPart:
         traps=tuple(_trap(trap, album) for trap in one["traps"]),
         classes=class_table(one),
         legend=legend,
-        heat_maps=tuple(HeatMap(name, tuple(map(tuple, one["positions"][name]))) for name in legend if name in one["positions"]),
-        sizes={name: tuple(one["relative_size"][name].values()) for name in legend if name in one["relative_size"]},
+        heat_maps=tuple(
+            HeatMap(name, tuple(map(tuple, one["positions"][name]))) for name in legend[:_MOST_MAPS] if name in one["positions"]
+        ),
+        sizes={name: tuple(one["relative_size"][name].values()) for name in legend[:_MOST_SIZES] if name in one["relative_size"]},
         hidden=hidden_table(one),
         together=together_table(one, legend),
         parts=part_table(one),

@@ -11,6 +11,7 @@ from threatray.report.tables import ABSENT, Cell, Column, Table, count, figure, 
 
 _MOST_SET_ASIDE: Final = 60
 _MOST_TOGETHER: Final = 12
+_MOST_CLASSES: Final = 400
 _VARIES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\d+(?:\.\d+)?|\S+\.(?:png|jpe?g|xml|tiff?|bmp|webp|txt)\b", re.IGNORECASE)
 
 
@@ -18,7 +19,7 @@ def class_table(one: Mapping[str, Any]) -> Table:
     """One row a label: what it stands for, how many, how large."""
     instances = one["instances_per_class"]
     rows = []
-    for name in sorted(instances, key=lambda known: (-instances[known], known)):
+    for name in sorted(instances, key=lambda known: (-instances[known], known))[:_MOST_CLASSES]:
         means = (one.get("labels") or {}).get(name) or {}
         known = means.get("class")
         detail = f"a kind of {means['wider'][0]}" if means.get("wider") else ""
@@ -50,7 +51,7 @@ def class_table(one: Mapping[str, Any]) -> Table:
 
 def hidden_table(one: Mapping[str, Any]) -> Table:
     """Occlusion proxies, one row a class."""
-    names = sorted(one["attenuation"], key=lambda known: (-one["instances_per_class"][known], known))
+    names = sorted(one["attenuation"], key=lambda known: (-one["instances_per_class"][known], known))[:_MOST_CLASSES]
     rows = [
         (label(name), *(_spread(one[key], name) for key in ("attenuation", "around", "edges")), percent(_upper(one["covered"], name)))
         for name in names

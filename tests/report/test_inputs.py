@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from threatray.core.files import read_json, write_json
-from threatray.datasets.inspect import Inspection, Quantiles
+from threatray.datasets.inspect import Inspector
+from threatray.datasets.quantile_sketch import Quantiles
 from threatray.report.folder import RunFolder
 from threatray.report.inputs import build_balance, build_inputs
 
@@ -25,8 +27,8 @@ def test_everything_set_aside_is_listed_with_its_stage_and_reason(run_folder: Pa
 
 def test_reads_what_the_inspection_writes(tmp_path: Path) -> None:
     grid = tuple(tuple(int(row == column) for column in range(8)) for row in range(8))
-    inspection = Inspection(
-        format_name="coco",
+    inspection = replace(
+        Inspector(tmp_path, (), pixels=False).finish("coco"),
         images=9,
         threat_images=6,
         benign_images=3,

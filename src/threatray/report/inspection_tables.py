@@ -12,7 +12,8 @@ from threatray.report.tables import ABSENT, Cell, Column, Table, count, figure, 
 _MOST_SET_ASIDE: Final = 60
 _MOST_TOGETHER: Final = 12
 _MOST_CLASSES: Final = 400
-_VARIES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\d+(?:\.\d+)?|\S+\.(?:png|jpe?g|xml|tiff?|bmp|webp|txt)\b", re.IGNORECASE)
+_FILES: Final = r"\S+\.(?:png|jpe?g|xml|tiff?|bmp|webp|txt)\b"
+_VARIES: Final = re.compile(rf"{_FILES}|'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\d+(?:\.\d+)?", re.IGNORECASE)
 
 
 def class_table(one: Mapping[str, Any]) -> Table:

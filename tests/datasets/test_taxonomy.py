@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from threatray.datasets.taxonomy import SHIPPED, Taxonomy, Vocabulary, plain_name
+from threatray.datasets.taxonomy import SHIPPED, Taxonomy, Vocabulary, plain_name, read_id_list
 from threatray.errors import ConfigError
 
 PUBLISHED = {
@@ -110,3 +110,17 @@ def test_a_broken_taxonomy_says_what_is_wrong(text: str, message: str, tmp_path:
 
 def test_plain_names() -> None:
     assert {plain_name(word) for word in ("Razor_blade", "razor-blade", "RazorBlade", "razor  blade")} == {"razorblade"}
+
+
+def test_a_list_of_mislabelled_images_is_read_as_people_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "ids.txt"
+    path.write_text("# SIXray10\nP00123.jpg\n\nP00007  # a gun\nP00123\nweird.name.PNG\n")
+    assert read_id_list(path) == ("P00007", "P00123", "weird.name")
+    path.write_text("# nothing\n")
+    with pytest.raises(ConfigError, match="holds no image id"):
+        read_id_list(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="expected a UTF-8 text file"):
+        read_id_list(path)
+    with pytest.raises(ConfigError, match="no such list of mislabelled images"):
+        read_id_list(tmp_path / "gone.txt")

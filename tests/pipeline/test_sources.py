@@ -83,6 +83,12 @@ def test_an_image_labelled_as_a_whole_is_neither_benign_nor_a_threat_with_a_box(
     assert changed.uncounted()[0].reason == "1 image(s) say it without a box: neither benign nor usable as a threat"
 
 
+def test_images_that_pass_for_benign_but_are_known_not_to_be_are_set_aside(tmp_path: Path) -> None:
+    sources = Sources.open({Role.BENIGN: dataset(tmp_path / "bags", (), (), ())}, Taxonomy(mislabelled=("bags-1",)))
+    assert [one.entry.id for one in sources.located(Role.BENIGN)] == ["bags-0", "bags-2"]
+    assert [one.item for one in sources.datasets[Role.BENIGN].set_aside] == ["bags-1"]
+
+
 def test_a_datasets_own_words_are_put_into_common_ones(tmp_path: Path) -> None:
     words = Vocabulary({"gun": ThreatClass("gun"), "cup": ThreatClass("cup")}, {"coco": {"CO": "cup"}})
     sources = Sources.open({Role.LABELLED: dataset(tmp_path / "scans", ("co", "gun"))}, Taxonomy(("cup",), vocabulary=words))

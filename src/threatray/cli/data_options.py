@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from threatray.datasets.taxonomy import Taxonomy, Vocabulary
+from threatray.datasets.taxonomy import Taxonomy, Vocabulary, read_id_list
 from threatray.pipeline.sources import Role
 
 
@@ -26,6 +26,7 @@ class DataOptions:
         aliases: Another name for a class, as ``--aliases.handgun gun``.
         taxonomy_file: A taxonomy file instead of the shipped one.
         white_level: Count of empty air in 16-bit and grey scans whose dataset does not say; each scan's own air tells if not given.
+        mislabelled: A text file with the ids of images that pass for benign but hold a threat, one a line; they are set aside.
     """
 
     labelled: Path | None = None
@@ -36,12 +37,14 @@ class DataOptions:
     aliases: dict[str, str] = field(default_factory=dict)
     taxonomy_file: Annotated[Path | None, Parameter(name="--taxonomy")] = None
     white_level: int | None = None
+    mislabelled: Path | None = None
 
     @property
     def taxonomy(self) -> Taxonomy:
         """What labels mean: classes, aliases and the taxonomy file."""
         words = Vocabulary.read(self.taxonomy_file) if self.taxonomy_file is not None else None
-        return Taxonomy(tuple(self.classes), dict(self.aliases), words, self.white_level)
+        mislabelled = read_id_list(self.mislabelled) if self.mislabelled is not None else ()
+        return Taxonomy(tuple(self.classes), dict(self.aliases), words, self.white_level, mislabelled)
 
     @property
     def datasets(self) -> dict[Role, Path]:

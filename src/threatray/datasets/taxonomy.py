@@ -199,6 +199,7 @@ class Taxonomy:
         aliases: Another name -> class, e.g. ``{"Gun": "gun", "handgun": "gun"}``.
         vocabulary: What labels mean; None takes the shipped one where ``classes`` are given, and changes no name where not.
         white_level: Count of empty air in pairs and grey scans whose dataset does not say; None takes it from each scan's own air.
+        mislabelled: Ids of images that pass for benign but hold a threat; they are set aside wherever datasets are read.
 
     Raises:
         ConfigError: A class named twice, an alias for a class that is not named, a white level out of range.
@@ -215,6 +216,7 @@ class Taxonomy:
     aliases: Mapping[str, str] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     white_level: int | None = None
+    mislabelled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.white_level is not None and not 1 <= self.white_level <= 65535:
@@ -276,6 +278,28 @@ class Taxonomy:
             if wanted:
                 return wanted[0] if len(wanted) == 1 else None
         return None
+
+
+def read_id_list(path: Path) -> tuple[str, ...]:
+    """Ids of images from a text file: one a line, with or without an image's extension; blank lines and ``#`` comments are left out.
+
+    Raises:
+        ConfigError: No such file, not UTF-8 text, or nothing in it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such list of mislabelled images.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: expected a UTF-8 text file with one image id a line.") from None
+    words = [line.split("#")[0].strip() for line in lines]
+    ids = {_IMAGE_SUFFIX.sub("", word) for word in words if word}
+    if not ids:
+        raise ConfigError(f"{path}: holds no image id; expected one a line.")
+    return tuple(sorted(ids))
+
+
+_IMAGE_SUFFIX: Final = re.compile(r"\.(png|jpe?g|bmp|tiff?|webp)$", re.IGNORECASE)
 
 
 def _nearest(names: list[str], label: str) -> str | None:

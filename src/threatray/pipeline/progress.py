@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 Update = Callable[[int, int], None]
-"""Called with (done, total)."""
+"""Called with (done, total); a total of 0 is one that is not known."""
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -48,7 +48,7 @@ class Progress:
         with tqdm(desc=label, unit=unit, file=self.stream, leave=False, dynamic_ncols=True, initial=0) as bar:
 
             def update(done: int, total: int) -> None:
-                bar.total = total
+                bar.total = total or None
                 bar.update(done - bar.n)
 
             yield update
@@ -67,7 +67,7 @@ class Progress:
                 return
             last = now
             rate = (done - first_done) / (now - started)
-            left = f"{(total - done) / rate:.0f} s left" if rate > 0 else "time left unknown"
-            self.say(f"  {label}: {done}/{total} {unit}s, {rate:.3g} {unit}s/s, {left}")
+            left = f"{(total - done) / rate:.0f} s left" if rate > 0 and total else "time left unknown"
+            self.say(f"  {label}: {done}{f'/{total}' if total else ''} {unit}s, {rate:.3g} {unit}s/s, {left}")
 
         return update

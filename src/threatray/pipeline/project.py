@@ -10,7 +10,7 @@ from typing import Final
 
 from threatray.balance.plan import PlanConfig
 from threatray.balance.quota import Strategy
-from threatray.datasets.taxonomy import Taxonomy, Vocabulary
+from threatray.datasets.taxonomy import Taxonomy, Vocabulary, read_id_list
 from threatray.errors import ConfigError, DataError
 from threatray.photos.rules import IntakeRules
 from threatray.pipeline.settings import from_table
@@ -42,6 +42,7 @@ class DataConfig:
         aliases: Another class name -> class.
         taxonomy: A taxonomy file instead of the shipped one; ``threatray init --taxonomy FILE`` writes one to change.
         white_level: Count of empty air in 16-bit and grey scans whose dataset does not say; each scan's own air tells if not given.
+        mislabelled: A text file with the ids of images that pass for benign but hold a threat, one a line; they are set aside.
     """
 
     labelled: Path
@@ -56,12 +57,14 @@ class DataConfig:
     aliases: Mapping[str, str] = field(default_factory=dict)
     taxonomy: Path | None = None
     white_level: int | None = None
+    mislabelled: Path | None = None
 
     @property
     def meaning(self) -> Taxonomy:
         """What labels mean: classes, aliases and the taxonomy file."""
         words = Vocabulary.read(self.taxonomy) if self.taxonomy is not None else None
-        return Taxonomy(self.classes, self.aliases, words, self.white_level)
+        mislabelled = read_id_list(self.mislabelled) if self.mislabelled is not None else ()
+        return Taxonomy(self.classes, self.aliases, words, self.white_level, mislabelled)
 
     @property
     def datasets(self) -> dict[Role, Path]:
@@ -127,7 +130,7 @@ def read_project(path: Path) -> Project:
     return replace(project, data=replace(data, **found))  # type: ignore[arg-type]
 
 
-_PATH_KEYS: Final = ("labelled", "benign", "photos", "photo_masks", "validation", "test", "truth", "taxonomy")
+_PATH_KEYS: Final = ("labelled", "benign", "photos", "photo_masks", "validation", "test", "truth", "taxonomy", "mislabelled")
 
 TEMPLATE: Final = """\
 # A threatray project. Paths are relative to this file; every key that is commented out shows its default.

@@ -107,7 +107,8 @@ class Sources:
         classes, spellings that differ in case and separators only ("Gun", "gun") are made one.
         """
         chosen = formats or {}
-        read = {role: read_dataset(path, chosen.get(role), strict=strict) for role, path in paths.items()}
+        mislabelled = frozenset(taxonomy.mislabelled)
+        read = {role: read_dataset(path, chosen.get(role), strict=strict, mislabelled=mislabelled) for role, path in paths.items()}
         if taxonomy.classes or taxonomy.vocabulary is not None:
             words = taxonomy.vocabulary or Vocabulary.shipped()
             return cls({role: _in_common_words(dataset, words) for role, dataset in read.items()}, taxonomy)

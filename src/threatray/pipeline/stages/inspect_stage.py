@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from threatray.core.files import write_json, write_text
 from threatray.core.manifest import RunManifest, SetAside
-from threatray.datasets.dataset import Dataset, Entry
+from threatray.datasets.dataset import Entry
 from threatray.datasets.entry_table import EntryTable
-from threatray.datasets.formats.faults import Faults
-from threatray.datasets.formats.format import DatasetStream
-from threatray.datasets.formats.registry import read_dataset
+from threatray.datasets.formats.format import ReadOptions
+from threatray.datasets.formats.registry import stream_dataset
 from threatray.datasets.inspect import Inspection, Inspector
 from threatray.datasets.measure import Measurement, measure
 from threatray.datasets.taxonomy import Taxonomy, Vocabulary
+from threatray.errors import DataError
 from threatray.pipeline.sources import Role
 from threatray.pipeline.stage import Outcome, Run, fingerprint, listing_fingerprint, run_stage
 from threatray.pipeline.workers import stream_jobs
@@ -66,23 +66,27 @@ def inspect(
         tables: dict[Role, EntryTable] = {}
         together = Inspector(Path(), (), pixels=config.pixels) if len(paths) > 1 else None
         for role, path in paths.items():
-            dataset = read_dataset(path, format_name if role is Role.LABELLED else None, strict=run.strict)
-            stream, total = _stream(dataset), len(dataset.entries)
+            options = ReadOptions(strict=run.strict, headers=config.pixels, mislabelled=frozenset(taxonomy.mislabelled))
+            stream = stream_dataset(path, format_name if role is Role.LABELLED else None, options)
             inspector = Inspector(stream.root, stream.classes, pixels=config.pixels)
             with run.progress.task(f"inspect {role.value}", "image") as update:
                 for done, (entry, measured) in enumerate(_measured(stream.entries, config.pixels, run.workers), 1):
                     inspector.add(entry, measured)
                     if together is not None:
                         together.add(replace(entry, id=f"{role.value}:{entry.id}", part=role.value), measured)
-                    update(done, max(total, done))
-            inspected[role] = inspector.finish(stream.format_name, stream.faults.found, (*stream.faults.notes(), *stream.notes()))
+                    update(done, 0)
+            found = stream.faults.found
+            if not len(inspector.table):
+                first = f"the first: {found[0].item}: {found[0].reason}" if found else "none found"
+                raise DataError(f"{path}: holds no usable image ({first}).")
+            inspected[role] = inspector.finish(stream.format_name, found, (*stream.faults.notes(), *stream.notes()))
             tables[role] = inspector.table
         said = {role.value: {"labels": _labels(one, taxonomy), "name": paths[role].resolve().name} for role, one in inspected.items()}
         written: dict[str, Any] = {"datasets": {role.value: {**one.as_json(), **said[role.value]} for role, one in inspected.items()}}
         if together is not None:
-            found = together.finish("together").as_json()
-            over = [trap for trap in found["traps"] if trap["kind"] in _OVER_SETS]
-            written["together"] = {"traps": over, "scanners": found["scanners"]}
+            joint = together.finish("together").as_json()
+            over = [trap for trap in joint["traps"] if trap["kind"] in _OVER_SETS]
+            written["together"] = {"traps": over, "scanners": joint["scanners"]}
         write_json(work / INSPECT_FILE, written)
         lookup = {**{role.value: table for role, table in tables.items()}, "": together.table if together is not None else None}
         write_text(work / PAGE_FILE, render_inspection(build_inspection(written, lookup if config.pictures else {})))
@@ -92,14 +96,6 @@ def inspect(
     identify = fingerprint if config.pixels else listing_fingerprint
     settings = {"taxonomy": taxonomy, "format": format_name, "inspect": config}
     return run_stage("inspect", settings, inputs, out, run, body, identify=identify)
-
-
-def _stream(dataset: Dataset) -> DatasetStream:
-    """A dataset that was read whole, as a stream."""
-    faults = Faults(dataset.root, strict=False)
-    for one in dataset.set_aside:
-        faults.add(one.item, one.reason)
-    return DatasetStream(dataset.root, dataset.format_name, dataset.classes, iter(dataset.entries), faults, lambda: dataset.notes)
 
 
 def _measured(entries: Iterable[Entry], pixels: bool, workers: int) -> Iterator[tuple[Entry, Measurement | None]]:

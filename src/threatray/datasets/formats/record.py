@@ -62,7 +62,7 @@ class RecordReader:
         things = self._things(record.get("objects"), item, width, height)
         white = record.get("white_level")
         white = self.white_level if white is None else white
-        if type(white) is not int or not 0 < white < _MOST_WHITE:
+        if white is not None and (type(white) is not int or not 0 < white < _MOST_WHITE):
             raise DataError(f"white_level must be a positive whole number, got {str(white)[:40]}")
         return Entry(
             id=own,

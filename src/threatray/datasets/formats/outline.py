@@ -25,7 +25,7 @@ def outline_of(segmentation: object, height: int, width: int) -> Outline | None:
         width: Of the image.
 
     Returns:
-        The polygon, or None for an empty mask.
+        The polygon, or None for an empty mask or a polygon without any area.
 
     Raises:
         DataError: Malformed.
@@ -35,7 +35,10 @@ def outline_of(segmentation: object, height: int, width: int) -> Outline | None:
         [1.0, 1.0, 3.0, 1.0, 3.0, 2.0, 1.0, 2.0]
     """
     if isinstance(segmentation, list) and len(segmentation) == 1:
-        return [float(number) for number in segmentation[0]]
+        corners = [float(number) for number in segmentation[0]]
+        # a line encloses no pixel: written as an outline it would read back as a broken one
+        flat = 0.0 in np.ptp(np.array(corners, np.float32).reshape(-1, 2), axis=0)
+        return None if flat else corners
     loops = _loops(decode_mask(segmentation, height, width))
     if not loops:
         return None

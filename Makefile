@@ -20,8 +20,8 @@ demo: install            ## the whole way on the embedded scanner; ends with the
 test: check              ## what CI runs
 
 check: install           ## lint, types, layers, all tests (slow ones and, where the data are, real ones too)
-	$(BIN)/ruff check src tests tools
-	$(BIN)/ruff format --check src tests tools
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/ruff format --check src tests tools benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -46,15 +45,3 @@ def test_a_damaged_copy_is_read_or_refused(name: str, tmp_path: Path) -> None:
     LAYOUTS[name](tmp_path / "sound")
     for seed in range(40):
         _try(tmp_path / "sound", tmp_path / "damaged", name, seed)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(LAYOUTS))
-def test_damaged_copies_for_ten_minutes_in_all(name: str, tmp_path: Path) -> None:
-    (tmp_path / "sound").mkdir()
-    LAYOUTS[name](tmp_path / "sound")
-    end = time.monotonic() + 600 / len(LAYOUTS)
-    seed = 1000
-    while time.monotonic() < end:
-        _try(tmp_path / "sound", tmp_path / "damaged", name, seed)
-        seed += 1

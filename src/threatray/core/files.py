@@ -50,6 +50,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file.") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder, expected a JSON file.") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected UTF-8 JSON, got a byte that is not UTF-8 at offset {error.start}.") from None
     except json.JSONDecodeError as error:

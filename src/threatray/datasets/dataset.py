@@ -17,6 +17,9 @@ WHITE_LEVEL = 65535
 """Count of empty air in the files that are written here."""
 
 
+_MOST_MASK_PIXELS = 4_000_000_000
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Entry:
     """One image of a dataset, not yet decoded.
@@ -107,10 +110,16 @@ class Entry:
             With masks only if every thing has one: a stack with blanks would say that an object covers nothing.
 
         Raises:
-            DataError: A segmentation does not fit the image.
+            DataError: A segmentation does not fit the image, or the masks together do not fit into memory.
         """
         if not self.segmentations or any(segmentation is None for segmentation in self.segmentations):
             return self.things
+        pixels = len(self.segmentations) * self.height * self.width
+        if pixels > _MOST_MASK_PIXELS:
+            raise DataError(
+                f"{self.id}: {len(self.segmentations)} masks of {self.width}x{self.height} pixels, {pixels:,} in all, "
+                f"more than the {_MOST_MASK_PIXELS:,} that are decoded at once. Cut the scan, or drop the masks."
+            )
         masks = [decode_mask(segmentation, self.height, self.width) for segmentation in self.segmentations]
         return Annotations(self.things.boxes, self.things.labels, np.stack(masks))
 

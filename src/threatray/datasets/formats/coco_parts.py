@@ -13,7 +13,7 @@ from threatray.datasets.formats import coco_store
 from threatray.datasets.formats.coco_store import CocoStore, Placed, key_of, open_claims, open_coco
 from threatray.datasets.formats.faults import checked_name, number_of
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id
+from threatray.datasets.formats.native import Job, Published, Reading, Things, is_unicode, own_id
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 
@@ -74,7 +74,7 @@ def _classes(file: Path, categories: Sequence[Any]) -> dict[int, str]:
     classes: dict[int, str] = {}
     for category in categories:
         number, name = (category.get("id"), category.get("name")) if isinstance(category, Mapping) else (None, None)
-        if type(number) is not int or not isinstance(name, str) or not name.strip():
+        if type(number) is not int or not isinstance(name, str) or not name.strip() or not is_unicode(name):
             raise DataError(f"{file}: expected categories with a whole 'id' and a 'name', got {str(category)[:100]}.")
         if classes.setdefault(number, name) != name:
             raise DataError(f"{file}: two categories have the id {number}: {classes[number]!r} and {name!r}.")

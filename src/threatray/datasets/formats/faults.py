@@ -32,6 +32,9 @@ _SURELY_APART = 0.1
 _SURELY_EXACT = 100_000
 _MOST_FOLDERS_REMEMBERED = 10_000
 
+_MOST_LISTED = 100_000
+"""Faults that are listed one by one; further ones are counted, so that a list of millions of absent images does not fill the memory."""
+
 _TOLERATED_OVERSHOOT = 1.0
 """Formats that count pixels from 1 put boxes up to one pixel outside: clipped and counted, not listed."""
 
@@ -49,6 +52,7 @@ class Faults:
         self._strict = strict
         self._found: list[SetAside] = []
         self._slightly_outside = 0
+        self._unlisted = 0
 
     def add(self, item: str, reason: str) -> None:
         """Set an item aside.
@@ -59,11 +63,17 @@ class Faults:
         item, reason = printable(item), printable(reason)
         if self._strict:
             raise DataError(f"{self._where}, {item}: {reason}. Correct it, or read without --strict to set it aside.")
-        self._found.append(SetAside(item, reason))
+        self._list(item, reason)
+
+    def _list(self, item: str, reason: str) -> None:
+        if len(self._found) < _MOST_LISTED:
+            self._found.append(SetAside(item, reason))
+        else:
+            self._unlisted += 1
 
     def leave_out(self, item: str, reason: str) -> None:
         """Set an item aside because the user asked for it: no fault, so strict reading goes on."""
-        self._found.append(SetAside(printable(item), printable(reason)))
+        self._list(printable(item), printable(reason))
 
     def clipped(self, item: str, overshoot: float) -> None:
         """Record that a box was clipped by this many pixels."""
@@ -79,9 +89,12 @@ class Faults:
 
     def notes(self) -> tuple[str, ...]:
         """What is worth saying but not worth a line each."""
-        if not self._slightly_outside:
-            return ()
-        return (f"{self._slightly_outside} box(es) reached up to one pixel outside their image and were clipped.",)
+        notes = []
+        if self._slightly_outside:
+            notes.append(f"{self._slightly_outside} box(es) reached up to one pixel outside their image and were clipped.")
+        if self._unlisted:
+            notes.append(f"{self._unlisted:,} more were set aside than the {_MOST_LISTED:,} that are listed.")
+        return tuple(notes)
 
 
 def printable(text: str) -> str:

@@ -198,7 +198,7 @@ class Things:
             mask: COCO segmentation; a broken one is left out and its box kept.
         """
         try:
-            if not isinstance(label, str) or not label.strip() or not _is_unicode(label):
+            if not isinstance(label, str) or not label.strip() or not is_unicode(label):
                 raise DataError(f"its class is {str(label)[:40]!r}, no name")
             checked = checked_box(corners, self.width, self.height)
         except DataError as error:
@@ -233,7 +233,7 @@ class Things:
         return tuple(self.masks) if any(mask is not None for mask in self.masks) else ()
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Whether a file can hold the text: half of a surrogate pair cannot be written."""
     try:
         text.encode()

@@ -135,7 +135,7 @@ def test_a_composite_replays_from_its_recorded_parameters(undisturbed: Path) -> 
     for line in lines:
         recorded = json.loads(line)
         params = CompositeParams.from_json(recorded)
-        bag = StoredBag.read(bags[params.bag_id].entry, sources.quantity)
+        bag, _ = StoredBag.read(sources, bags[params.bag_id])
         made = replay(bag, params, library)
         for which, levels in zip(("low", "high"), made.levels, strict=True):
             assert np.array_equal(levels, read_pixels(undisturbed / "compose" / "images" / f"{recorded['id']}_{which}.png"))

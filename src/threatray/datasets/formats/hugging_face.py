@@ -6,7 +6,6 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TextIO
 
@@ -22,6 +21,7 @@ from threatray.datasets.formats.sound import (
     class_name,
     copy_picture,
     file_stem,
+    folders_in,
     number_in,
     numbers_of,
     sound_entries,
@@ -43,10 +43,7 @@ def find_metadata(root: Path) -> list[Path]:
         for folder in level:
             files = [folder / name for name in METADATA_NAMES if (folder / name).is_file()]
             found += files[:1]
-        level = [
-            child for folder in level for child in sorted(islice(folder.iterdir(), 10_000)) if child.is_dir() and not child.is_symlink()
-        ]
-        level = [child for child in level if not child.name.startswith(".")][:1000]
+        level = [child for folder in level for child in folders_in(folder)][:1000]
     return found
 
 

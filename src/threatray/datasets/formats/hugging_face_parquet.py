@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.record import RecordReader, parsed_json, record_of
-from threatray.datasets.formats.sound import class_name, file_stem, number_in, numbers_of, sound_entries
+from threatray.datasets.formats.sound import class_name, file_stem, files_ending, folders_in, number_in, numbers_of, sound_entries
 from threatray.datasets.formats.unpacked import unpacked
 from threatray.datasets.formats.yolo_layout import part_in
 from threatray.errors import ConfigError, DataError, StorageError
@@ -31,8 +30,7 @@ def find_parquet(root: Path) -> list[Path]:
     """Parquet files of a folder, of its ``data/`` and of the folders directly below it, sorted."""
     if not root.is_dir():
         return [root] if root.name.lower().endswith(".parquet") else []
-    folders = [root, *(child for child in sorted(islice(root.iterdir(), 10_000)) if child.is_dir() and not child.is_symlink())]
-    return [file for folder in folders[:1000] for file in sorted(folder.glob("*.parquet")) if file.is_file()]
+    return [file for folder in (root, *folders_in(root)) for file in files_ending(folder, (".parquet",))]
 
 
 def read_parquet(path: Path, options: ReadOptions) -> DatasetStream:

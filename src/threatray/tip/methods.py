@@ -154,6 +154,7 @@ def _converted(lookup: Lookup, change: Callable[[XrayImage], XrayImage], channel
             return signature
         image = change(signature.image)
         values = np.where(signature.mask, np.maximum(image.values, np.float32(TRANSMISSION_FLOOR)), np.float32(1))
-        return replace(signature, image=XrayImage(values.astype(np.float32), Quantity.TRANSMISSION, channels))
+        # These methods know no grain: what is compared is what they make of the same attenuations.
+        return replace(signature, image=XrayImage(values.astype(np.float32), Quantity.TRANSMISSION, channels), grain=None)
 
     return find

@@ -25,7 +25,8 @@ _STEEL: Final = 3.0  # on the palette's material axis
 _DARK_FROM, _DARK_TO = 0.55, 0.85  # share of the attenuation shown black between which hue stops being believed
 _HUE_SURE: Final = np.float32(0.5)
 _BEYOND: Final = 1.5
-_GRAIN_KEPT: Final = np.float32(0.8)
+GRAIN_KEPT: Final = np.float32(0.8)
+"""How much of a threat's grain is carried over: some of it is the scan's that it came from."""
 _DARKEST_GRAIN: Final = np.float32(8 / 255)
 _PIXEL: Final = np.dtype((np.void, 3))  # three bytes moved as one
 _LUMA_TOLERANCE: Final = np.float32(5e-4)  # float32 of a sum of three products; far under one level
@@ -105,7 +106,7 @@ class ColourTip:
         values += shown
         if grain is not None:
             carried = grain.reshape(3, -1).take(touched, axis=1).T
-            values += carried * (np.maximum(values @ tables.weights, 0) * _GRAIN_KEPT)[:, None]
+            values += carried * (np.maximum(values @ tables.weights, 0) * GRAIN_KEPT)[:, None]
         # Half a level and cut off is rounding; where the table's node stays the same, the residual gives the pixel back exactly.
         result = np.clip(np.add(values, np.float32(0.5), out=values), 0, 255, out=values).astype(np.uint8)
         out.reshape(-1, 3).view(_PIXEL)[touched, 0] = _no_brighter(result, own_colour, tables.weights).view(_PIXEL)[:, 0]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threatray.core import Sample, Signature, XrayImage
+from threatray.core import COLOUR, DUAL_ENERGY, Origin, OriginKind, Quantity, Sample, Signature, XrayImage
 from threatray.core.annotations import Annotations
 from threatray.datasets.formats import read_dataset
 from threatray.errors import DataError
@@ -29,9 +29,13 @@ from threatray.physics.palette_calibration import LUMA
 from threatray.pipeline.palettes import ScannerPalettes, calibrate_palettes
 from threatray.tip.bag import air_colour, bag_mask
 from threatray.tip.colour import ColourTip, isolate_colour
+from threatray.tip.compose import CompositeParams, Insertion
 from threatray.tip.isolate import isolate
+from threatray.tip.levels import EnergyLaw, StoredScan, compose_levels
+from threatray.tip.library import quantised
 from threatray.tip.placement import place
 from threatray.tip.refusal import Refused
+from threatray.tip.vary import VariationParams
 
 Pixels = NDArray[np.uint8]
 PATCH, PATCHES = 64, 2
@@ -110,8 +114,8 @@ def isolated(scan: Scan, palettes: ScannerPalettes) -> None:
     x0, y0, x1, y1 = (round(edge) for edge in seen.box)
     masks = np.zeros((1, *scan.image.size), np.bool_)
     masks[0, y0:y1, x0:x1] = seen.signature.mask
-    energies = ColourTip(palettes.of(scan.air)).energies(scan.image)
-    found = isolate_colour(channels, energies, 0)
+    tip = ColourTip(palettes.of(scan.air))
+    found = isolate_colour(channels, tip.energies(scan.image), 0, tip=tip, scan=scan.image)
     if isinstance(found, Refused):
         return
     ring = dilated(masks[0], 12) & ~masks[0]
@@ -199,11 +203,18 @@ def dilated(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
 
 
 def energy_space(pair: Pair, window: Pixels, palettes: ScannerPalettes) -> Pixels:
+    """As the pipeline does it: a signature with its grain, rounded to what a library holds, turned by ``vary``, composed into levels."""
     tip = ColourTip(palettes.of(pair.air))
     (x, y), (height, width) = pair.home_at, pair.home_mask.shape
-    grain = tip.grain(np.ascontiguousarray(pair.home[y : y + height, x : x + width]))
     turn = next(turn for turn in range(8) if np.array_equal(turned(pair.home_mask, turn), pair.mask))
-    return tip.window(window, pair.energies, turned(grain, turn))
+    back = np.rot90(pair.energies, -(turn & 3), axes=(1, 2))
+    transmission = np.exp(-(back[..., ::-1] if turn & 4 else back))
+    image = XrayImage(np.where(pair.home_mask, transmission, 1).astype(np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
+    grain = tip.grain(np.ascontiguousarray(pair.home[y : y + height, x : x + width])) * pair.home_mask
+    threat = quantised(Signature("t", image, pair.home_mask, "t", Origin(OriginKind.REAL, "t", "t"), grain))
+    placed = Insertion("t", VariationParams(flip=bool(turn & 4), angle_deg=90.0 * (turn & 3)), 0, 0)
+    bag = StoredScan(window.transpose(2, 0, 1), COLOUR)
+    return compose_levels(bag, CompositeParams("bag", (placed,)), lambda _: threat, EnergyLaw(tip)).levels.transpose(1, 2, 0)
 
 
 def without_grain(pair: Pair, window: Pixels, palettes: ScannerPalettes) -> Pixels:
@@ -351,8 +362,14 @@ def opened(data: Path, every: int) -> tuple[list[Scan], ScannerPalettes]:
     """The scans, and the palettes of the first half's."""
     found = list(scans(data, every))
     palettes = calibrate_palettes([scan for scan in found if scan.half == 0], lambda scan: scan.image)
-    print(f"{len(found)} scans, palettes {[palette.name for palette in palettes.palettes]} from the first half", flush=True)
-    return [replace(scan, family=palettes.of(scan.air).name) for scan in found], palettes
+    known: list[Scan] = []
+    for scan in found:
+        try:
+            known.append(replace(scan, family=palettes.of(scan.air).name))
+        except DataError:  # a photograph of a screen, of a tint of its own
+            continue
+    print(f"{len(found)} scans, {len(known)} of the palettes {[each.name for each in palettes.palettes]} from the first half", flush=True)
+    return known, palettes
 
 
 def main() -> None:

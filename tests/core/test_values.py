@@ -119,6 +119,17 @@ def test_a_signature_is_one_outside_its_mask() -> None:
     ):
         with pytest.raises(DataError, match=reason):
             Signature("a", wrong_image, wrong_mask, "gun", origin)
+    grain = np.zeros((3, 3, 4), np.float32)
+    grain[:, 1, 2] = 0.25, -0.25, 0.0
+    assert Signature("a", image(values), mask, "gun", origin, grain).grain is grain
+    for wrong_grain, reason in (
+        (grain[:1], r"grain must be float32 \(3, 3, 4\), got float32 \(1, 3, 4\)"),
+        (grain.astype(np.float64), "got float64"),
+        (grain + np.float32(0.1), "exactly 0 outside the mask"),
+        (np.where(mask, np.float32(np.nan), grain).astype(np.float32), "must be finite"),
+    ):
+        with pytest.raises(DataError, match=reason):
+            Signature("a", image(values), mask, "gun", origin, wrong_grain)
 
 
 def test_streams_depend_on_the_whole_key_and_nothing_else() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,18 @@ def test_a_filtered_library_holds_the_chosen_ones_byte_for_byte_and_the_source_i
     library = SignatureLibrary.open(tmp_path / "out")
     assert library.entries == SignatureLibrary.open(source).select(min_quality=0.5).entries  # provenance and all
     assert set(read_places(tmp_path / "out")[0]) == {"gun"}
+
+
+def test_grain_goes_with_its_signature_and_tells_two_apart(tmp_path: Path) -> None:
+    plain = signature(1, "g")
+    grainy, other = (replace(plain, grain=np.full((3, 32, 32), share, np.float32)) for share in (0.25, 0.5))
+    source = written(tmp_path / "a", (grainy, 0.9))
+    filter_library(Selection(min_quality=0.5), source, tmp_path / "filtered", RUN)
+    assert contents(tmp_path / "filtered")["gun/g_grain.png"] == contents(source)["gun/g_grain.png"]
+    different = [written(tmp_path / "b", (other, 0.9)), written(tmp_path / "c", (plain, 0.9))]
+    add_libraries([source, *different], tmp_path / "all", RUN, rename=True)
+    library = SignatureLibrary.open(tmp_path / "all")
+    assert [None if (grain := library.load(name).grain) is None else float(grain[0, 0, 0]) for name in library.ids()] == [0.25, 0.5, None]
 
 
 def test_a_filter_that_keeps_nothing_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,12 @@ def make_signature(seed: int, channels: int = 2, height: int = 9, width: int = 1
     return Signature(name or f"s{seed}", image, mask, "gun", Origin(OriginKind.RENDERED, "phantom", "g"))
 
 
+def grainy(signature: Signature, seed: int = 0) -> Signature:
+    """The same with colours of its own that no palette explains, as a library can hold them."""
+    levels = np.random.default_rng(seed + 99).integers(-40, 41, (3, *signature.mask.shape))
+    return replace(signature, grain=levels.astype(np.float32) * np.float32(1 / 64) * signature.mask)
+
+
 def make_bar(length: int = 40, breadth: int = 8, transmission: float = 0.4, channels: int = 2) -> Signature:
     """A plain bar lying across."""
     values = np.full((channels, breadth, length), transmission, np.float32)
@@ -46,6 +53,11 @@ def bag_of() -> Callable[..., XrayImage]:
 @pytest.fixture(scope="session")
 def signature_of() -> Callable[..., Signature]:
     return make_signature
+
+
+@pytest.fixture(scope="session")
+def grainy_of() -> Callable[..., Signature]:
+    return grainy
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from threatray.core import COLOUR, DUAL_ENERGY, Annotations, OriginKind, Provenance, Quantity, Sample, XrayImage
 from threatray.core.image_file import read_pixels
 from threatray.errors import ConfigError, DataError
+from threatray.physics.pseudo_colour import DEFAULT_PALETTE
 from threatray.tip.bag import air_colour
+from threatray.tip.colour import ColourTip, isolate_colour
 from threatray.tip.compose import project
 from threatray.tip.isolate import IsolateConfig, Isolated, isolate, isolate_in_air
 from threatray.tip.refusal import Reason, Refused
@@ -51,6 +53,25 @@ def test_finds_the_known_transmission_and_mask_again(seed, mask_too):
     assert np.median(low[inside]) == pytest.approx(1.0, abs=0.06)
     assert np.median(low[inside] / high[inside]) == pytest.approx(2.2, abs=0.1)
     assert found.quality > 0.8
+
+
+def test_a_coloured_threat_keeps_the_grain_of_its_own_scan_in_its_own_frame():
+    sample, mask, _ = scene(3, mask_too=True)
+    shown = DEFAULT_PALETTE.render(sample.image).values
+    off = np.zeros_like(shown)
+    off[:, 1::3, ::2] = np.array([0.05, -0.0167, 0.0])[:, None, None]  # colour alone, by the palette's weights
+    scan = XrayImage(np.clip(shown + off, 0, 1).astype(np.float32), Quantity.PSEUDO_COLOUR, COLOUR)
+    tip = ColourTip(DEFAULT_PALETTE)
+    channels = replace(sample, image=scan.as_channel_transmission(np.ones(3, np.float32)))
+    found = isolate_colour(channels, tip.energies(scan), 0, tip=tip, scan=scan)
+    assert isinstance(found, Isolated)
+    thing = found.signature
+    assert thing.image.channels == DUAL_ENERGY
+    x0, y0, x1, y1 = (int(edge) for edge in found.box)
+    pixels = np.rint(scan.values * 255).astype(np.uint8).transpose(1, 2, 0)
+    assert (thing.grain == tip.grain(pixels)[:, y0:y1, x0:x1] * thing.mask).all()
+    assert np.abs(thing.grain[:, thing.mask]).max() > 0.05
+    assert (thing.mask & mask[y0:y1, x0:x1]).sum() > 0.85 * mask.sum()
 
 
 @settings(deadline=None, max_examples=10)

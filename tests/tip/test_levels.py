@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from threatray.core import COLOUR, DUAL_ENERGY, GREY, Quantity, Signature, XrayImage, box_of_mask
 from threatray.errors import DataError
+from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+from threatray.tip.colour import ColourTip
 from threatray.tip.compose import CHANGE_EPSILON, CompositeParams, Insertion
 from threatray.tip.levels import ChannelLaw, EnergyLaw, StoredScan, compose_levels
 from threatray.tip.vary import VariationParams, vary
@@ -166,6 +169,83 @@ def test_what_nobody_can_see_is_not_in_the_visible_mask(bar_of):
     assert not thing.visible[:, 20:].any()
 
 
+def energies_law() -> EnergyLaw:
+    return EnergyLaw(ColourTip(DEFAULT_PALETTE))
+
+
+@laws
+@given(seeds, columns, rows, columns, rows)
+def test_with_grain_too_the_order_does_not_matter_and_a_replay_gives_the_same_bytes(signature_of, grainy_of, seed, x, y, other_x, other_y):
+    bag = stored(seed, COLOUR, np.uint8)
+    library = {name: grainy_of(signature_of(seed + number, 2, name=name), seed + number) for number, name in enumerate("abc")}
+    three = (at(x, y, "a", angle_deg=20.0), at(other_x, other_y, "b", flip=True), at(x, other_y, "c"))
+    three = tuple(replace(each, x=min(each.x, 20), y=min(each.y, 16)) for each in three)
+    params = CompositeParams("bag", three)
+    one = compose_levels(bag, params, library.__getitem__, energies_law())
+    other = compose_levels(bag, CompositeParams("bag", three[::-1]), library.__getitem__, energies_law())
+    again = CompositeParams.from_json(json.loads(json.dumps(params.as_json())))
+    assert one.levels.tobytes() == other.levels.tobytes()
+    assert one.levels.tobytes() == compose_levels(bag, again, library.__getitem__, energies_law()).levels.tobytes()
+    for mine, theirs in zip(one.things, other.things[::-1], strict=True):
+        assert (mine.visible == theirs.visible).all()
+
+
+@laws
+@given(seeds, columns, rows)
+def test_grain_stays_within_its_threat_and_does_not_brighten(signature_of, grainy_of, seed, x, y):
+    bag, thing = stored(seed, COLOUR, np.uint8), grainy_of(signature_of(seed, 2), seed)
+    tight = vary(thing, VariationParams())
+    outside = np.ones(bag.size, bool)
+    outside[y : y + tight.mask.shape[0], x : x + tight.mask.shape[1]] = ~tight.mask
+    params = CompositeParams("bag", (at(x, y),))
+    made = compose_levels(bag, params, lambda _: thing, energies_law()).levels
+    without = compose_levels(bag, params, lambda _: replace(thing, grain=None), energies_law()).levels
+    assert made[:, outside].tobytes() == bag.levels[:, outside].tobytes()
+    assert made.tobytes() != without.tobytes()
+    weights = np.array(DEFAULT_PALETTE.weights)
+    assert (np.tensordot(weights, made, 1) <= np.tensordot(weights, bag.levels, 1) + 1e-2).all()
+    nothing = np.ones((2, 31, 37), np.float32)
+    assert energies_law().put(bag.levels, nothing, np.full((3, 31, 37), 0.3, np.float32)).tobytes() == bag.levels.tobytes()
+
+
+def test_the_law_gets_the_grains_of_all_threats_at_their_places(bar_of):
+    levels, palette = np.full((3, 20, 30), 200, np.uint8), _Halving()
+    bar = bar_of(12, 4, 0.4)
+    things = {name: replace(bar, id=name, grain=np.full((3, 4, 12), share, np.float32)) for name, share in (("a", 0.25), ("b", 0.5))}
+    things["c"] = bar
+    params = CompositeParams("bag", (at(4, 5, "a"), at(8, 7, "b"), at(15, 8, "c")))
+    made = compose_levels(StoredScan(levels, COLOUR), params, things.__getitem__, EnergyLaw(palette))
+    expected = np.zeros((7, 23), np.float32)
+    expected[0:4, 0:12] += 0.25
+    expected[2:6, 4:16] += 0.5
+    np.testing.assert_array_equal(palette.grain, np.stack([expected] * 3))
+    assert made.things[0].visible[:2].all()  # asked for only now: what the others show, with their own grain
+    expected[0:4, 0:12] -= 0.25
+    np.testing.assert_array_equal(palette.grain, np.stack([expected] * 3))
+    compose_levels(StoredScan(levels, COLOUR), CompositeParams("bag", (at(4, 5),)), lambda _: bar, EnergyLaw(palette))
+    assert palette.grain is None
+
+
+def test_grains_are_added_in_an_order_of_their_own(bar_of):
+    # Sums of floats depend on their order in the last bits.
+    levels, bar = np.full((3, 20, 30), 200, np.uint8), bar_of(12, 4, 0.4)
+    rng = np.random.default_rng(0)
+    things = {name: replace(bar, id=name, grain=rng.normal(0, 0.2, (3, 4, 12)).astype(np.float32)) for name in "abcd"}
+    four = tuple(at(8, 7, name) for name in "abcd")
+    given = []
+    for insertions in (four, four[::-1], (four[2], four[0], four[3], four[1])):
+        palette = _Halving()
+        compose_levels(StoredScan(levels, COLOUR), CompositeParams("bag", insertions), things.__getitem__, EnergyLaw(palette))
+        given.append(palette.grain.tobytes())
+    assert given[0] == given[1] == given[2]
+
+
+def test_counts_know_no_grain(bar_of):
+    bag, bar = stored(0, DUAL_ENERGY, np.uint16), bar_of(12, 4, 0.4)
+    grainy = replace(bar, grain=np.full((3, 4, 12), 0.25, np.float32))
+    assert projected(bag, grainy, at(3, 4)).tobytes() == projected(bag, bar, at(3, 4)).tobytes()
+
+
 def test_refuses_what_cannot_be_projected(bar_of):
     bag = stored(0, DUAL_ENERGY, np.uint16)
     with pytest.raises(DataError, match="the bag takes channels"):
@@ -185,9 +265,10 @@ class _Halving:
 
     def __init__(self) -> None:
         self.added: np.ndarray | None = None
+        self.grain: np.ndarray | None = None
 
-    def window(self, bag: np.ndarray, added: np.ndarray) -> np.ndarray:
-        self.added = added
+    def window(self, bag: np.ndarray, added: np.ndarray, grain: np.ndarray | None = None) -> np.ndarray:
+        self.added, self.grain = added, grain
         return np.where((added > 0).any(axis=0)[..., None], bag // 2, bag).astype(np.uint8)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,47 @@ def test_the_floor_survives(tmp_path, signature_of):
     )
     write_index(tmp_path, [write_signature(tmp_path, black)])
     assert SignatureLibrary.open(tmp_path).load("black").image.values[0, 0, 0] == np.float32(TRANSMISSION_FLOOR)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 31), st.integers(1, 37))
+def test_grain_is_stored_beside_the_signature_and_comes_back(tmp_path_factory, signature_of, grainy_of, seed, height, width):
+    folder = tmp_path_factory.mktemp("library")
+    plain, thing = signature_of(seed, 2, height, width, name="plain"), quantised(grainy_of(signature_of(seed, 2, height, width), seed))
+    write_index(folder, [write_signature(folder, each) for each in (plain, thing)])
+    library = SignatureLibrary.open(folder)
+    assert library.load(thing.id).grain.tobytes() == thing.grain.tobytes()
+    assert library.load("plain").grain is None
+    assert [entry.grain for entry in library.entries] == [False, True]
+    assert sorted(path.name for path in folder.rglob("*_grain.png")) == [f"{thing.id}_grain.png"]
+
+
+def test_quantising_moves_grain_by_at_most_half_a_step_and_cuts_it_off_at_its_ends(signature_of, grainy_of):
+    thing = grainy_of(signature_of(0))
+    assert np.abs(quantised(thing).grain - thing.grain).max() < 1e-6
+    shifted = replace(thing, grain=(thing.grain + np.float32(0.011)) * thing.mask)
+    assert 0.004 < np.abs(quantised(shifted).grain - shifted.grain).max() <= 0.5 / 64
+    far = quantised(replace(thing, grain=(np.sign(thing.grain) * 9).astype(np.float32)))
+    assert (far.grain.min(), far.grain.max()) == (-2.0, 127 / 64)
+    assert not far.grain[:, ~far.mask].any()
+
+
+def test_a_library_of_before_there_was_grain_still_opens(tmp_path, signature_of):
+    row = write_signature(tmp_path, signature_of(0)).as_json()
+    del row["grain"]
+    (tmp_path / "index.json").write_text(json.dumps([row]))
+    assert SignatureLibrary.open(tmp_path).load("s0").grain is None
+
+
+def test_grain_that_does_not_fit_is_refused(tmp_path, signature_of, grainy_of):
+    for name, height in (("a", 9), ("b", 8)):
+        write_index(tmp_path, [write_signature(tmp_path, grainy_of(signature_of(0, 2, height, name=name)))])
+    (tmp_path / "gun/a_grain.png").replace(tmp_path / "gun/b_grain.png")
+    with pytest.raises(DataError, match=r"b_grain\.png: expected uint8 \(8, 13, 3\) .* as the index says, got uint8 \(9, 13, 3\)"):
+        SignatureLibrary.open(tmp_path).load("b")
+    (tmp_path / "gun/b_grain.png").unlink()
+    with pytest.raises(DataError, match=r"b_grain\.png: no such image file"):
+        SignatureLibrary.open(tmp_path).load("b")
 
 
 def filled(folder, signature_of):

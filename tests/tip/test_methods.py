@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ from threatray.core import COLOUR, DUAL_ENERGY, GREY, Origin, OriginKind, Quanti
 from threatray.errors import DataError
 from threatray.physics.dual_energy import DualEnergyScanner, r_value
 from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+from threatray.tip.colour import ColourTip
 from threatray.tip.compose import CompositeParams, Insertion, apply_composite
+from threatray.tip.levels import EnergyLaw, StoredScan, compose_levels
 from threatray.tip.methods import Method, by_every_method, shown
 from threatray.tip.vary import VariationParams, vary
 
@@ -101,6 +105,28 @@ def test_colour_scans_have_proxies_and_keep_their_own_air() -> None:
         assert ours is not None
         expected = apply_composite(bag, params, lambda _: knife).image.attenuation().values
         np.testing.assert_allclose(ours.attenuation().values[:, inside()], expected[:, inside()], rtol=0.1)
+
+
+def test_colours_energy_space_shows_the_grain_that_the_composite_has() -> None:
+    bag, params = scene()
+    on_screen = DEFAULT_PALETTE.render(bag)
+    rng = np.random.default_rng(0)
+    grain = (rng.normal(0, 0.15, (3, *MASK.shape)) * MASK).astype(np.float32)
+    weights = np.array(DEFAULT_PALETTE.weights, np.float32)
+    grain -= np.tensordot(weights, grain, axes=1)  # of colour alone
+    knife = replace(steel_knife(), grain=(grain * MASK).astype(np.float32))
+    levels = np.rint(on_screen.values * 255).astype(np.uint8)
+    params = replace(params, insertions=(replace(params.insertions[0], variation=VariationParams(flip=True)),))
+    made, shows = [], []
+    for thing in (knife, steel_knife()):
+        law = EnergyLaw(ColourTip(DEFAULT_PALETTE))
+        made.append(compose_levels(StoredScan(levels, COLOUR), params, lambda _, thing=thing: thing, law).levels.astype(np.float64))
+        found = by_every_method(on_screen.as_channel_transmission(AIR), params, lambda _, thing=thing: thing, AIR)
+        shows.append(found[Method.ENERGY_SPACE].screen.values * 255)
+    ours, theirs = shows[0] - shows[1], made[0] - made[1]
+    assert np.abs(ours).max() > 10
+    assert np.abs(ours[:, ~inside()]).max() == 0
+    assert np.corrcoef(ours[:, inside()].ravel(), theirs[:, inside()].ravel())[0, 1] > 0.95
 
 
 def coloured(signature: Signature) -> Signature:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -65,6 +66,31 @@ def test_quarter_turns_are_exact_and_counter_clockwise(signature_of, seed, angle
 
 
 @laws
+@given(seeds, st.sampled_from([0, 90, 180, 270]), st.booleans(), st.floats(0.5, 2))
+def test_grain_is_turned_and_mirrored_with_its_thing_and_thickness_leaves_it(signature_of, grainy_of, seed, angle, flip, power):
+    thing = grainy_of(signature_of(seed), seed)
+    made = vary(thing, VariationParams(flip=flip, angle_deg=angle, density_power=power))
+    seen = vary(thing, VariationParams()).grain
+    assert (made.grain == np.rot90(seen[..., ::-1] if flip else seen, angle // 90, axes=(1, 2))).all()
+    assert vary(signature_of(seed), VariationParams(angle_deg=angle)).grain is None
+
+
+@laws
+@given(seeds, some_params)
+def test_grain_goes_where_the_attenuation_goes(signature_of, seed, params):
+    # A grain that is the attenuation itself stays it, but for the clip of overshoots, the floor and the power.
+    thing = signature_of(seed)
+    attenuation = thing.image.attenuation().values
+    thing = dataclasses.replace(thing, grain=np.ascontiguousarray(attenuation[[0, 1, 0]]))
+    made, plain = vary(thing, dataclasses.replace(params, density_power=1.0)), vary(thing, params)
+    assert (made.mask == plain.mask).all()
+    expected = made.image.attenuation().values[[0, 1, 0]]
+    clipped = np.clip(made.grain, 0, attenuation.max())
+    np.testing.assert_allclose(clipped, expected, atol=1e-4)
+    assert (made.grain == plain.grain).all()
+
+
+@laws
 @given(seeds)
 def test_mirroring_twice_is_the_identity(signature_of, seed):
     flip = VariationParams(flip=True)
@@ -74,8 +100,6 @@ def test_mirroring_twice_is_the_identity(signature_of, seed):
 @pytest.mark.parametrize("angle", [89.999, 269.999])
 def test_small_turns_agree_with_quarter_turns(bar_of, angle):
     # A bar denser on its right end: a counter-clockwise quarter turn brings that end to the top.
-    import dataclasses
-
     bar = bar_of()
     values = bar.image.values.copy()
     values[:, :, 20:] = 0.1

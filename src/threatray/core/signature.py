@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from threatray.core.image import BoolArray, Quantity, XrayImage
+from threatray.core.image import BoolArray, FloatArray, Quantity, XrayImage
 from threatray.core.sample import Provenance
 from threatray.errors import DataError
 
@@ -41,9 +41,11 @@ class Signature:
         mask: (H, W) bool, the object's silhouette; not empty.
         class_name: The threat class.
         origin: Real, translated or rendered, and from what.
+        grain: (3, H, W) float32, what no palette says of the colours of the threat's own scan, as shares of luma
+            (``ColourTip.grain``); 0 outside the mask. None where there was no coloured scan.
 
     Raises:
-        DataError: Not a transmission, shapes differ, an empty mask, or light outside the mask that is not 1.
+        DataError: Not a transmission, shapes differ, an empty mask, or light outside the mask that is not 1 or grain that is not 0.
 
     Example:
         >>> from threatray.core.image import GREY
@@ -59,6 +61,7 @@ class Signature:
     mask: BoolArray
     class_name: str
     origin: Origin
+    grain: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.image.quantity is not Quantity.TRANSMISSION:
@@ -69,3 +72,12 @@ class Signature:
             raise DataError(f"signature {self.id}: the mask is empty, so nothing would be projected.")
         if not ((self.image.values == 1.0) | self.mask).all():
             raise DataError(f"signature {self.id}: transmission must be exactly 1 outside the mask.")
+        if self.grain is not None:
+            self._check_grain(self.grain)
+
+    def _check_grain(self, grain: FloatArray) -> None:
+        expected = (3, *self.image.size)
+        if grain.dtype != np.float32 or grain.shape != expected:
+            raise DataError(f"signature {self.id}: grain must be float32 {expected}, got {grain.dtype} {grain.shape}.")
+        if not np.isfinite(grain).all() or (grain * ~self.mask).any():
+            raise DataError(f"signature {self.id}: grain must be finite, and exactly 0 outside the mask.")

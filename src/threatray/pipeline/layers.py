@@ -30,7 +30,8 @@ def write_layers(folder: Path, item_id: str, entry: Entry, made: LevelsComposite
 
     Note:
         A threat's file holds ``round(65535 T)`` in the picture's frame, 65535 where the threat is not: one colour file for three
-        channels, else a file a channel (``_low_energy``, ``_high_energy``, ``_grey``).
+        channels, else a file a channel (``_low_energy``, ``_high_energy``, ``_grey``). In colour by energies the composite also
+        carries the threats' grain, which is no transmission and not written here.
     """
     layers = folder / LAYERS
     layers.mkdir(exist_ok=True)

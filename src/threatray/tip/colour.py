@@ -25,7 +25,8 @@ _STEEL: Final = 3.0  # on the palette's material axis
 _DARK_FROM, _DARK_TO = 0.55, 0.85  # share of the attenuation shown black between which hue stops being believed
 _HUE_SURE: Final = np.float32(0.5)
 _BEYOND: Final = 1.5
-_GRAIN_KEPT: Final = np.float32(0.8)
+GRAIN_KEPT: Final = np.float32(0.8)
+"""How much of a threat's grain is carried over: some of it is the scan's that it came from."""
 _DARKEST_GRAIN: Final = np.float32(8 / 255)
 _PIXEL: Final = np.dtype((np.void, 3))  # three bytes moved as one
 _LUMA_TOLERANCE: Final = np.float32(5e-4)  # float32 of a sum of three products; far under one level
@@ -105,7 +106,7 @@ class ColourTip:
         values += shown
         if grain is not None:
             carried = grain.reshape(3, -1).take(touched, axis=1).T
-            values += carried * (np.maximum(values @ tables.weights, 0) * _GRAIN_KEPT)[:, None]
+            values += carried * (np.maximum(values @ tables.weights, 0) * GRAIN_KEPT)[:, None]
         # Half a level and cut off is rounding; where the table's node stays the same, the residual gives the pixel back exactly.
         result = np.clip(np.add(values, np.float32(0.5), out=values), 0, 255, out=values).astype(np.uint8)
         out.reshape(-1, 3).view(_PIXEL)[touched, 0] = _no_brighter(result, own_colour, tables.weights).view(_PIXEL)[:, 0]
@@ -159,19 +160,24 @@ class ColourTip:
         return XrayImage(values, Quantity.TRANSMISSION, DUAL_ENERGY)
 
 
-def isolate_colour(channels: Sample, energies: XrayImage, index: int, config: IsolateConfig | None = None) -> Isolated | Refused:
+def isolate_colour(
+    channels: Sample, energies: XrayImage, index: int, config: IsolateConfig | None = None, *, tip: ColourTip, scan: XrayImage
+) -> Isolated | Refused:
     """Take a threat out of a pseudo-colour scan as a pair of energies.
 
-    Its outline is sought in the channels, where steel stands out most (red); its attenuation is the difference of energies.
+    Its outline is sought in the channels, where steel stands out most (red); its attenuation is the difference of energies. What the
+    palette cannot say of its colours is kept as its grain.
 
     Args:
         channels: The scan as ``as_channel_transmission``, with boxes.
         energies: The same scan from ``ColourTip.energies``.
         index: Which of the annotations.
         config: Limits, for the channels.
+        tip: What ``energies`` came from.
+        scan: The same scan as stored, pseudo-colour.
 
     Returns:
-        A dual-energy signature, judged by what the channels show; or why it was refused.
+        A dual-energy signature with grain, judged by what the channels show; or why it was refused.
 
     Raises:
         DataError: As ``isolate``.
@@ -185,7 +191,12 @@ def isolate_colour(channels: Sample, energies: XrayImage, index: int, config: Is
     masks[index, y0:y1, x0:x1] = seen.signature.mask
     masked = replace(channels, image=energies, annotations=replace(channels.annotations, masks=masks))
     found = isolate(masked, index, replace(config, soft_edge=0, min_contrast=0.0, darkest=TRANSMISSION_FLOOR))
-    return found if isinstance(found, Refused) else replace(seen, signature=found.signature)
+    if isinstance(found, Refused):
+        return found
+    x0, y0, x1, y1 = (round(edge) for edge in found.box)
+    pixels = np.rint(scan.values[:, y0:y1, x0:x1].transpose(1, 2, 0) * np.float32(255)).astype(np.uint8)
+    grain = tip.grain(pixels) * found.signature.mask
+    return replace(seen, signature=replace(found.signature, grain=grain))
 
 
 def _no_brighter(result: NDArray[np.uint8], bag: FloatArray, weights: FloatArray) -> NDArray[np.uint8]:

@@ -263,7 +263,8 @@ def crop_to_mask(signature: Signature) -> Signature:
     values = np.ascontiguousarray(signature.image.values[:, y0:y1, x0:x1])
     image = XrayImage(values, Quantity.TRANSMISSION, signature.image.channels)
     mask = np.ascontiguousarray(signature.mask[y0:y1, x0:x1])
-    return Signature(signature.id, image, mask, signature.class_name, signature.origin)
+    grain = None if signature.grain is None else np.ascontiguousarray(signature.grain[:, y0:y1, x0:x1])
+    return Signature(signature.id, image, mask, signature.class_name, signature.origin, grain)
 
 
 def grown(mask: BoolArray, pixels: int) -> BoolArray:

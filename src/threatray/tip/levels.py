@@ -61,8 +61,11 @@ class Law(Protocol):
         """The channels that a signature must have to go into a scan of these."""
         ...
 
-    def put(self, window: Levels, transmission: FloatArray) -> Levels:
-        """The window's levels with the transmission in the beam; where it is 1 in every channel the levels are returned as they are."""
+    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None) -> Levels:
+        """The window's levels with the transmission in the beam; where it is 1 in every channel the levels are returned as they are.
+
+        ``grain`` is the (3, h, w) colour of the threats' own scans that their attenuations do not explain, for laws that know it.
+        """
         ...
 
 
@@ -82,7 +85,7 @@ class ChannelLaw:
         """The scan's own."""
         return channels
 
-    def put(self, window: Levels, transmission: FloatArray) -> Levels:
+    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None) -> Levels:
         """See ``Law``."""
         if window.dtype == np.uint8 and len(window) == 3:
             return self._put_colours(window, transmission)
@@ -103,8 +106,8 @@ class ChannelLaw:
 class ColourWindow(Protocol):
     """Projects attenuations into a pseudo-colour window by way of its two energies."""
 
-    def window(self, bag: NDArray[np.uint8], added: FloatArray) -> NDArray[np.uint8]:
-        """(h, w, 3) levels with (2, h, w) low- and high-energy attenuations in the beam."""
+    def window(self, bag: NDArray[np.uint8], added: FloatArray, grain: FloatArray | None = None) -> NDArray[np.uint8]:
+        """(h, w, 3) levels with (2, h, w) low- and high-energy attenuations in the beam, and (3, h, w) of the threats' own grain."""
         ...
 
 
@@ -128,10 +131,10 @@ class EnergyLaw:
             raise DataError(f"projection by energies is for scans in colour, got channels {channels}. Use the channels' own law.")
         return DUAL_ENERGY
 
-    def put(self, window: Levels, transmission: FloatArray) -> Levels:
+    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None) -> Levels:
         """See ``Law``."""
         added = np.maximum(-np.log(transmission), 0).astype(np.float32)
-        made = self.colours.window(np.ascontiguousarray(window.transpose(1, 2, 0)), added)
+        made = self.colours.window(np.ascontiguousarray(window.transpose(1, 2, 0)), added, grain)
         return made.transpose(2, 0, 1)
 
 
@@ -244,10 +247,11 @@ def compose_levels(
         frame = _around([windows[member] for member in members])
         # Pixel by pixel in memory, as colour pictures are: what follows then runs in single sweeps.
         before = np.ascontiguousarray(bag.levels[:, frame[0], frame[1]].transpose(1, 2, 0)).transpose(2, 0, 1)
-        layers = {member: (*_within(windows[member], frame), placed[member][1].image.values) for member in members}
+        layers = {member: (*_within(windows[member], frame), placed[member][1].image.values, placed[member][1].grain) for member in members}
         order = sorted(members, key=lambda member: insertion_order(placed[member][0]))
-        total = _product([layers[member] for member in order], len(expected), before.shape[1:])
-        after = law.put(before, total)
+        ordered = [layers[member] for member in order]
+        total = _product(ordered, len(expected), before.shape[1:])
+        after = law.put(before, total, _grain_of(ordered, before.shape[1:]))
         for member in members:
             others = [layers[other] for other in order if other != member]
             seen[member] = partial(_seen_alone, law, before, after, others, layers[member])
@@ -265,7 +269,7 @@ def compose_levels(
 
 
 _Window = tuple[slice, slice]
-_Layer = tuple[slice, slice, FloatArray]
+_Layer = tuple[slice, slice, FloatArray, FloatArray | None]
 
 
 def _window(bag: StoredScan, expected: tuple[str, ...], insertion: Insertion, varied: Signature) -> _Window:
@@ -314,15 +318,29 @@ def _product(layers: Sequence[_Layer], channels: int, size: tuple[Any, ...]) -> 
     if len(layers) == 1 and layers[0][2].shape[1:] == size:
         return layers[0][2]
     total = np.ones((channels, *size), np.float32)
-    for rows, columns, transmission in layers:
+    for rows, columns, transmission, _ in layers:
         total[:, rows, columns] *= transmission
+    return total
+
+
+def _grain_of(layers: Sequence[_Layer], size: tuple[Any, ...]) -> FloatArray | None:
+    """Grains added in the order given, 0 where there is none."""
+    grainy = [(rows, columns, grain) for rows, columns, _, grain in layers if grain is not None]
+    if not grainy:
+        return None
+    if len(grainy) == 1 and grainy[0][2].shape[1:] == size:
+        return grainy[0][2]
+    total = np.zeros((3, *size), np.float32)
+    for rows, columns, grain in grainy:
+        total[:, rows, columns] += grain
     return total
 
 
 def _seen_alone(law: Law, before: Levels, after: Levels, others: Sequence[_Layer], layer: _Layer) -> BoolArray:
     """Where a threat changes what the bag and the threats over it show."""
-    rows, columns, transmission = layer
-    without = law.put(before, _product(others, len(transmission), before.shape[1:])) if others else before
+    rows, columns, transmission, _ = layer
+    size = before.shape[1:]
+    without = law.put(before, _product(others, len(transmission), size), _grain_of(others, size)) if others else before
     return _seen(without[:, rows, columns], after[:, rows, columns])
 
 

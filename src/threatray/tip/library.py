@@ -22,6 +22,8 @@ from threatray.errors import DataError, StorageError
 
 INDEX_NAME: Final = "index.json"
 _WHITE: Final = 65535
+_GRAIN_ZERO: Final = 128
+_GRAIN_STEP: Final = np.float32(1 / 64)  # of luma, so up to twice of it: what is nearly black lies far off the palette
 _SAFE_NAME: Final = re.compile(r"[^\W_.][\w .+\-]*", re.UNICODE)
 
 
@@ -38,6 +40,7 @@ class LibraryEntry:
         origin: Where it comes from.
         quality: In [0, 1], or None where nothing was measured.
         extra: Anything else worth keeping, JSON-able.
+        grain: Whether the colours of its own scan that no palette explains are stored too.
     """
 
     id: str
@@ -48,6 +51,7 @@ class LibraryEntry:
     origin: Origin
     quality: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    grain: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for the index."""
@@ -68,6 +72,7 @@ class LibraryEntry:
             },
             "quality": self.quality,
             "extra": dict(self.extra),
+            "grain": self.grain,
         }
 
     @classmethod
@@ -94,6 +99,7 @@ class LibraryEntry:
                 ),
                 quality=None if value["quality"] is None else float(value["quality"]),
                 extra=dict(value["extra"]),
+                grain=bool(value.get("grain", False)),  # libraries of before there was any
             )
         except DataError as error:
             raise DataError(f"{where}: {error}") from None
@@ -102,11 +108,11 @@ class LibraryEntry:
 
 
 def write_signature(folder: Path, signature: Signature, extra: Mapping[str, Any] | None = None) -> LibraryEntry:
-    """Write ``<class>/<id>.tif`` and ``<class>/<id>_mask.png``.
+    """Write ``<class>/<id>.tif``, ``<class>/<id>_mask.png`` and, where there is grain, ``<class>/<id>_grain.png``.
 
     Args:
         folder: The library.
-        signature: What to write; transmissions are rounded to 16 bit (``quantised`` says to what).
+        signature: What to write; transmissions are rounded to 16 bit, grain to 8 (``quantised`` says to what).
         extra: More to keep in the index; ``quality`` in [0, 1] becomes the entry's own.
 
     Returns:
@@ -134,6 +140,8 @@ def write_signature(folder: Path, signature: Signature, extra: Mapping[str, Any]
     except OSError as error:
         raise StorageError(f"{path}: could not be written ({error.strerror}). Free some space, then run again.") from None
     write_png(mask_path, signature.mask.astype(np.uint8) * 255)
+    if signature.grain is not None:
+        write_png(_grain_path(path), _to_grain_levels(signature.grain))
     notes = dict(extra or {})
     quality = notes.pop("quality", None)
     return LibraryEntry(
@@ -145,6 +153,7 @@ def write_signature(folder: Path, signature: Signature, extra: Mapping[str, Any]
         signature.origin,
         None if quality is None else float(quality),
         notes,
+        signature.grain is not None,
     )
 
 
@@ -160,7 +169,7 @@ def write_index(folder: Path, entries: Iterable[LibraryEntry]) -> None:
 
 
 def quantised(signature: Signature) -> Signature:
-    """The signature as the library gives it back: transmissions rounded to 16 bit.
+    """The signature as the library gives it back: transmissions rounded to 16 bit, grain to 8.
 
     Example:
         >>> values = np.full((1, 1, 1), 0.5, np.float32)
@@ -170,7 +179,8 @@ def quantised(signature: Signature) -> Signature:
         32768
     """
     image = XrayImage(_from_levels(_to_levels(signature.image.values)), Quantity.TRANSMISSION, signature.image.channels)
-    return Signature(signature.id, image, signature.mask, signature.class_name, signature.origin)
+    grain = None if signature.grain is None else _from_grain_levels(_to_grain_levels(signature.grain))
+    return Signature(signature.id, image, signature.mask, signature.class_name, signature.origin, grain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,8 +263,9 @@ class SignatureLibrary:
         if mask.shape != expected[1:]:
             raise DataError(f"{mask_path}: expected {expected[1:]} (rows, columns) as the index says, got {mask.shape}.")
         image = XrayImage(_from_levels(levels), Quantity.TRANSMISSION, entry.channels)
+        grain = _read_grain(_grain_path(path), expected[1:]) if entry.grain else None
         try:
-            return Signature(entry.id, image, mask > 127, entry.class_name, entry.origin)
+            return Signature(entry.id, image, mask > 127, entry.class_name, entry.origin, grain)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
 
@@ -301,6 +312,25 @@ def _from_levels(levels: NDArray[np.uint16]) -> FloatArray:
     return values
 
 
+def _to_grain_levels(grain: FloatArray) -> NDArray[np.uint8]:
+    """(H, W, 3), no grain in the middle."""
+    steps = np.clip(np.rint(grain / _GRAIN_STEP), -_GRAIN_ZERO, 255 - _GRAIN_ZERO) + _GRAIN_ZERO
+    return np.ascontiguousarray(steps.transpose(1, 2, 0)).astype(np.uint8)
+
+
+def _from_grain_levels(levels: NDArray[np.uint8]) -> FloatArray:
+    grain: FloatArray = np.ascontiguousarray((levels.astype(np.float32) - _GRAIN_ZERO).transpose(2, 0, 1)) * _GRAIN_STEP
+    return grain
+
+
+def _read_grain(path: Path, size: tuple[int, ...]) -> FloatArray:
+    levels = read_pixels(path)
+    if levels.dtype != np.uint8 or levels.shape != (*size, 3):
+        expected = f"uint8 {(*size, 3)} (rows, columns, colours)"
+        raise DataError(f"{path}: expected {expected} as the index says, got {levels.dtype} {levels.shape}.")
+    return _from_grain_levels(levels)
+
+
 def _read_levels(path: Path) -> NDArray[np.uint16]:
     import tifffile
 
@@ -324,6 +354,16 @@ def signature_paths(folder: Path, class_name: str, signature_id: str) -> tuple[P
     """
     stem = folder / _safe(class_name, "class name") / _safe(signature_id, "signature id")
     return stem.with_name(stem.name + ".tif"), stem.with_name(stem.name + "_mask.png")
+
+
+def signature_files(folder: Path, entry: LibraryEntry) -> tuple[Path, ...]:
+    """All files of a signature: its pixels, its mask and, if it has one, its grain."""
+    path, mask_path = signature_paths(folder, entry.class_name, entry.id)
+    return (path, mask_path, _grain_path(path)) if entry.grain else (path, mask_path)
+
+
+def _grain_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_grain.png")
 
 
 def _safe(name: str, what: str) -> str:

@@ -12,8 +12,10 @@ from threatray.core.image import COLOUR, DUAL_ENERGY, TRANSMISSION_FLOOR, FloatA
 from threatray.core.signature import Signature
 from threatray.errors import DataError
 from threatray.physics.pseudo_colour import DEFAULT_PALETTE, ScannerPalette
-from threatray.tip.compose import CompositeParams, Lookup, apply_composite
+from threatray.tip.colour import GRAIN_KEPT
+from threatray.tip.compose import CompositeParams, Lookup, apply_composite, insertion_order
 from threatray.tip.controls import ControlArm, apply_control
+from threatray.tip.vary import vary
 
 
 class Method(StrEnum):
@@ -94,7 +96,7 @@ def by_every_method(
 
     Note:
         In colour both energies are the palette's reading, a proxy. The energy-space composite is the palette's colour of it, and what
-        the palette cannot say of the bag's own colour, darkened as the pixel is.
+        the palette cannot say of the bag's own colour, darkened as the pixel is, and of the threats' (their grain).
     """
     if bag.channels == COLOUR and air is None:
         raise DataError("methods: a bag in colour needs the colour of its air.")
@@ -103,7 +105,8 @@ def by_every_method(
         assert air is not None
         dual = _energies(bag, palette)
         composite = apply_composite(dual, params, _converted(lookup, lambda image: _energies(image, palette), DUAL_ENERGY)).image
-        found[Method.ENERGY_SPACE] = Shown(_carried_on(bag, dual, composite, air, palette), composite, proxy=True)
+        screen = _carried_on(bag, dual, composite, _grain_of(bag, params, lookup), air, palette)
+        found[Method.ENERGY_SPACE] = Shown(screen, composite, proxy=True)
         own = _converted(lookup, lambda image: _as_colour(image, palette), COLOUR)
         found[Method.CHANNEL_WISE] = shown(apply_composite(bag, params, own).image, air, palette)
     else:
@@ -132,13 +135,28 @@ def _energies(colour: XrayImage, palette: ScannerPalette) -> XrayImage:
     return palette.invert(_coloured(colour, _palette_air(palette)))
 
 
-def _carried_on(bag: XrayImage, dual: XrayImage, composite: XrayImage, air: FloatArray, palette: ScannerPalette) -> XrayImage:
+def _grain_of(bag: XrayImage, params: CompositeParams, lookup: Lookup) -> FloatArray:
+    """The threats' own grains at their places, 0 elsewhere."""
+    total = np.zeros((3, *bag.size), np.float32)
+    for insertion in sorted(params.insertions, key=insertion_order):
+        varied = vary(lookup(insertion.signature_id), insertion.variation)
+        if varied.grain is not None:
+            height, width = varied.mask.shape
+            total[:, insertion.y : insertion.y + height, insertion.x : insertion.x + width] += varied.grain
+    return total
+
+
+def _carried_on(
+    bag: XrayImage, dual: XrayImage, composite: XrayImage, grain: FloatArray, air: FloatArray, palette: ScannerPalette
+) -> XrayImage:
     before, after = palette.render(dual).values, palette.render(composite).values
     weights = np.array(palette.weights, np.float32)
     luma_before, luma_after = (np.tensordot(weights, values, axes=1) for values in (before, after))
     darker = np.minimum(luma_after / np.maximum(luma_before, np.float32(1e-6)), np.float32(1))
     own = _coloured(bag, _palette_air(palette)).values
-    values = np.clip(after + darker * (own - before), 0, 1) * (np.asarray(air, np.float32) / _palette_air(palette)).reshape(-1, 1, 1)
+    carried = after + darker * (own - before)
+    carried += grain * (np.tensordot(weights, carried, axes=1) * GRAIN_KEPT)
+    values = np.clip(carried, 0, 1) * (np.asarray(air, np.float32) / _palette_air(palette)).reshape(-1, 1, 1)
     return XrayImage(np.clip(values, 0, 1).astype(np.float32), Quantity.PSEUDO_COLOUR, COLOUR)
 
 
@@ -154,6 +172,7 @@ def _converted(lookup: Lookup, change: Callable[[XrayImage], XrayImage], channel
             return signature
         image = change(signature.image)
         values = np.where(signature.mask, np.maximum(image.values, np.float32(TRANSMISSION_FLOOR)), np.float32(1))
-        return replace(signature, image=XrayImage(values.astype(np.float32), Quantity.TRANSMISSION, channels))
+        # Grain goes its own way: it is no transmission.
+        return replace(signature, image=XrayImage(values.astype(np.float32), Quantity.TRANSMISSION, channels), grain=None)
 
     return find

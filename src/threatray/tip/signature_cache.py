@@ -50,7 +50,8 @@ class CachedLibrary:
         return self.library.entry(signature_id)
 
     def _size(self) -> int:
-        return _HELD_PER_BYTE * sum(signature.image.values.nbytes for signature in self._held.values())
+        held = [(signature.image.values, signature.grain) for signature in self._held.values()]
+        return _HELD_PER_BYTE * sum(values.nbytes + (0 if grain is None else grain.nbytes) for values, grain in held)
 
     def __reduce__(self) -> tuple[type[CachedLibrary], tuple[SignatureLibrary, int]]:
         # What is remembered stays here: another process reads its own.

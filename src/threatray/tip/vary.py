@@ -151,26 +151,29 @@ class Variation:
 def vary(signature: Signature, params: VariationParams) -> Signature:
     """The signature seen as the parameters say; see ``Variation``. The last few are remembered: what was drawn is applied next."""
     if params.angle_deg % 90 != 0 or params.scale != 1 or params.blur_px > 0:
-        values, mask = _moved(signature, params)
+        values, mask, grain = _moved(signature, params)
     else:  # quarter turns are a matter of naming the axes: nothing is lost
         quarters = round(params.angle_deg / 90)
-        values, mask = signature.image.values, signature.mask
+        values, mask, grain = signature.image.values, signature.mask, signature.grain
         if params.flip:
-            values, mask = values[..., ::-1], mask[:, ::-1]
+            values, mask, grain = values[..., ::-1], mask[:, ::-1], None if grain is None else grain[..., ::-1]
         values, mask = np.rot90(values, quarters, axes=(1, 2)), np.rot90(mask, quarters)
         x0, y0, x1, y1 = _extent(signature, mask, params)
         values, mask = values[:, y0:y1, x0:x1], mask[y0:y1, x0:x1]
+        grain = None if grain is None else np.ascontiguousarray(np.rot90(grain, quarters, axes=(1, 2))[:, y0:y1, x0:x1])
         if params.density_power != 1:  # else no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
             values = np.clip(values ** np.float32(params.density_power), TRANSMISSION_FLOOR, 1).astype(np.float32)
     image = XrayImage(np.ascontiguousarray(values), Quantity.TRANSMISSION, signature.image.channels)
-    return Signature(signature.id, image, np.ascontiguousarray(mask), signature.class_name, signature.origin)
+    return Signature(signature.id, image, np.ascontiguousarray(mask), signature.class_name, signature.origin, grain)
 
 
-def _moved(signature: Signature, params: VariationParams) -> tuple[FloatArray, BoolArray]:
-    """Transmission and mask of a signature that is turned, scaled or blurred."""
+def _moved(signature: Signature, params: VariationParams) -> tuple[FloatArray, BoolArray, FloatArray | None]:
+    """Transmission, mask and grain of a signature that is turned, scaled or blurred."""
     source = _layers(signature)
     moved = _warp(signature, source, params)
-    *planes, coverage = (np.ascontiguousarray(moved[..., number]) for number in range(moved.shape[2]))
+    layers = [np.ascontiguousarray(moved[..., number]) for number in range(moved.shape[2])]
+    channels = len(signature.image.channels)
+    planes, coverage, colours = layers[:channels], layers[channels], layers[channels + 1 :]
     mask = np.asarray(coverage >= max(_COVERED * float(coverage.max()), 1e-6), np.bool_)
     x0, y0, x1, y1 = _extent(signature, mask, params)
     mask = mask[y0:y1, x0:x1]
@@ -180,7 +183,9 @@ def _moved(signature: Signature, params: VariationParams) -> tuple[FloatArray, B
     values *= mask * np.float32(-params.density_power)  # 0 outside the mask, where the transmission is 1
     np.exp(values, out=values)
     np.clip(values, np.float32(TRANSMISSION_FLOOR), np.float32(1), out=values)
-    return values, mask
+    # Grain is a share of luma, not a path length: it moves with the thing, and thickness leaves it.
+    grain = np.stack([colour[y0:y1, x0:x1] for colour in colours]) * mask if colours else None
+    return values, mask, grain
 
 
 def _extent(signature: Signature, mask: BoolArray, params: VariationParams) -> tuple[int, int, int, int]:
@@ -194,19 +199,20 @@ _kept: WeakKeyDictionary[Signature, FloatArray] = WeakKeyDictionary()
 
 
 def _layers(signature: Signature) -> FloatArray:
-    """(H, W, C + 1): attenuation, and the mask as one more channel, so that it goes exactly where the attenuation goes.
+    """(H, W, C + 1 or C + 4): attenuation, and as more channels the mask and the grain, so that they go exactly where it goes.
 
     Kept as long as the signature lives: a library's signatures are varied again and again.
     """
     found = _kept.get(signature)
     if found is None:
-        layers = np.concatenate([signature.image.attenuation().values, signature.mask[None].astype(np.float32)])
+        grain = () if signature.grain is None else (signature.grain,)
+        layers = np.concatenate([signature.image.attenuation().values, signature.mask[None].astype(np.float32), *grain])
         found = _kept[signature] = np.ascontiguousarray(layers.transpose(1, 2, 0))
     return found
 
 
 def _warp(signature: Signature, layers: FloatArray, params: VariationParams) -> FloatArray:
-    """(h, w, C + 1) attenuation and coverage, moved; a canvas just large enough for the thing."""
+    """(h, w, C + 1 or C + 4) attenuation, coverage and grain, moved; a canvas just large enough for the thing."""
     import cv2
 
     if params.angle_deg % 360 != 0 or params.scale != 1:

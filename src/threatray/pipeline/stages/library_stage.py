@@ -12,7 +12,7 @@ from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.signatures_stage import PLACES, REFUSED
-from threatray.tip.library import LibraryEntry, SignatureLibrary, signature_paths, write_index
+from threatray.tip.library import LibraryEntry, SignatureLibrary, signature_files, write_index
 from threatray.tip.selection import Selection, looks_of, near_duplicates
 
 
@@ -116,9 +116,7 @@ def find_duplicates(config: DedupeConfig, library: SignatureLibrary, run: Run) -
 
 def _copied(folder: Path, entry: LibraryEntry, name: str, work: Path) -> LibraryEntry:
     """The entry under its new name, its files copied byte for byte."""
-    for source, target in zip(
-        signature_paths(folder, entry.class_name, entry.id), signature_paths(work, entry.class_name, name), strict=True
-    ):
+    for source, target in zip(signature_files(folder, entry), signature_files(work, replace(entry, id=name)), strict=True):
         if not source.is_file():
             raise DataError(f"{source}: the index lists this signature, but there is no such file.")
         with whole_file(target) as temporary:
@@ -129,7 +127,7 @@ def _copied(folder: Path, entry: LibraryEntry, name: str, work: Path) -> Library
 
 
 def _fingerprint(folder: Path, entry: LibraryEntry) -> str:
-    paths = signature_paths(folder, entry.class_name, entry.id)
+    paths = signature_files(folder, entry)
     for path in paths:
         if not path.is_file():
             raise DataError(f"{path}: the index lists this signature, but there is no such file.")

@@ -19,7 +19,7 @@ from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.views import TransmissionView
 from threatray.pipeline.workers import run_jobs
 from threatray.tip.bag import bag_mask
-from threatray.tip.colour import isolate_colour
+from threatray.tip.colour import ColourTip, isolate_colour
 from threatray.tip.isolate import IsolateConfig, Isolated, isolate
 from threatray.tip.library import LibraryEntry, write_index, write_signature
 from threatray.tip.placement import relative_length, relative_position
@@ -162,7 +162,10 @@ def _isolate_all(shared: _Shared, located: Located) -> dict[str, Any]:
         length = relative_length(bag, box) if bag.any() else _ALONE
         if length < _ALONE:
             places.append({"class_name": label, "relative_length": length, "position": list(relative_position(bag, box))})
-        found = isolate(sample, index, limits) if view.palette is None else isolate_colour(channels, sample.image, index, limits)
+        if view.palette is None:
+            found = isolate(sample, index, limits)
+        else:
+            found = isolate_colour(channels, sample.image, index, limits, tip=ColourTip(view.palette), scan=view.stored)
         if isinstance(found, Refused):
             refused.append({"item": f"{located.key}-{index} ({label})", "reason": str(found)})
         elif found.quality < shared.config.min_quality:

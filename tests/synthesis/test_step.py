@@ -115,9 +115,7 @@ def test_the_generators_pay_nothing_to_the_discriminators_weights():
     generators = torch.optim.SGD(frozen, 0.0)
     judges = torch.optim.SGD([*nets.disc_a.parameters(), *nets.disc_b.parameters()], 0.0)
     data = batch(channels_b=2)
-    train_step(
-        nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, Weights(instance_noise=0.0), np.random.default_rng(0)
-    )
+    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, Weights(instance_noise=0.0), np.random.default_rng(0))
     seen = [weight.grad.clone() for weight in nets.disc_b.parameters()]
     # the gradient in the discriminator is that of its own loss alone
     judges.zero_grad()

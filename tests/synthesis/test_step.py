@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from threatray.synthesis.config import Adversarial, Preset, TrainConfig, Weights
+from threatray.synthesis.config import Adversarial, Preset, Weights
 from threatray.synthesis.image_pool import ImagePool, Judged
 from threatray.synthesis.presets import build_nets
 from threatray.synthesis.step import (
@@ -115,7 +115,7 @@ def test_the_generators_pay_nothing_to_the_discriminators_weights():
     generators = torch.optim.SGD(frozen, 0.0)
     judges = torch.optim.SGD([*nets.disc_a.parameters(), *nets.disc_b.parameters()], 0.0)
     data = batch(channels_b=2)
-    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, Weights(instance_noise=0.0), np.random.default_rng(0))
+    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, Weights(), np.random.default_rng(0))
     seen = [weight.grad.clone() for weight in nets.disc_b.parameters()]
     # the gradient in the discriminator is that of its own loss alone
     judges.zero_grad()
@@ -123,26 +123,3 @@ def test_the_generators_pay_nothing_to_the_discriminators_weights():
     discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Weights()).backward()
     for got, weight in zip(seen, nets.disc_b.parameters(), strict=True):
         assert torch.allclose(got, weight.grad, atol=1e-6)
-
-
-def test_instance_noise_is_on_the_object_of_both_sides_and_nowhere_else() -> None:
-    seen: list[torch.Tensor] = []
-
-    class Watching(torch.nn.Module):
-        def forward(self, image: torch.Tensor, mask: torch.Tensor, classes: torch.Tensor) -> list[torch.Tensor]:
-            seen.append(image)
-            return [image.mean((1, 2, 3), keepdim=True) + 0 * mask.mean() + 0 * classes.sum()]
-
-    mask = torch.zeros(2, 1, 16, 16)
-    mask[..., 4:12, 4:12] = 1
-    quiet = Judged(torch.zeros(2, 2, 16, 16), mask, torch.zeros(2, dtype=torch.int64))
-    noise = torch.Generator().manual_seed(3)
-    discriminator_loss(Watching(), quiet, quiet, Weights(instance_noise=0.1, covered_patches=False), noise)
-    (image,) = seen
-    assert (image * (1 - mask.repeat(2, 1, 1, 1)) == 0).all()
-    for side in (image[:2], image[2:]):
-        assert side[..., 4:12, 4:12].std().item() == pytest.approx(0.1, rel=0.15)
-
-
-def test_published_weights_have_no_instance_noise() -> None:
-    assert TrainConfig.published().weights.instance_noise == 0.0

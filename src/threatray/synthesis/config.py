@@ -50,9 +50,6 @@ class Weights:
         adversarial: The GAN loss.
         covered_patches: Count only those patch verdicts where the object is: on a canvas that is mostly air the others are a draw by
             construction and drown the rest. False is as published.
-        instance_noise: Standard deviation of the noise that both discriminators see on real and made objects alike, in encoded units
-            ([-1, 1]). Without it the X-ray discriminator soon tells a scan by its grain alone, and the generator, of which nothing
-            passes, ends in drawing nothing. 0 is as published.
     """
 
     lambda_cycle_a: float = 0.5
@@ -60,11 +57,8 @@ class Weights:
     lambda_identity: float = 0.0
     adversarial: Adversarial = Adversarial.LSGAN
     covered_patches: bool = True
-    instance_noise: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.instance_noise <= 2.0:
-            raise ConfigError(f"train: instance_noise must lie in [0, 2], got {self.instance_noise}.")
         for name in ("lambda_cycle_a", "lambda_cycle_b", "lambda_identity"):
             if not 0.0 <= getattr(self, name) <= 1000.0:
                 raise ConfigError(f"train: {name} must lie in [0, 1000], got {getattr(self, name)}.")
@@ -198,7 +192,7 @@ class TrainConfig:
             batch_size=1,
             lr_generators=2e-4,
             lr_discriminators=2e-4,
-            weights=Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, covered_patches=False, instance_noise=0.0),
+            weights=Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, covered_patches=False),
             augment=AugmentConfig(
                 flip=0.5, angle_degrees=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0, tint=0.0, invert=0.0, density=0.0
             ),

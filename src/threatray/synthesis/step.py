@@ -112,14 +112,11 @@ class StepLosses:
         return bool(np.isfinite(list(vars(self).values())).all())
 
 
-def generator_losses(
-    nets: CycleGanNets, batch: Batch, weights: Weights, noise: torch.Generator | None = None
-) -> tuple[GeneratorLosses, Translations]:
+def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tuple[GeneratorLosses, Translations]:
     r"""The generators' side of the objective.
 
     .. math:: L = L_{GAN}(G_{AB}, D_B) + L_{GAN}(G_{BA}, D_A) + \lambda_A |G_{BA}(G_{AB}(a)) - a|_1 + \lambda_B |G_{AB}(G_{BA}(b)) - b|_1
 
-    With ``noise`` the discriminators see instance noise drawn from it; without it none, whatever the weights say.
     Exchanging A and B everywhere (``nets.swapped()``, ``batch.swapped()``, ``weights.swapped()``) exchanges the terms.
 
     Source:
@@ -133,8 +130,8 @@ def generator_losses(
     zero = batch.real_a.new_zeros(())
     with_identity = weights.lambda_identity > 0.0
     losses = GeneratorLosses(
-        adversarial_a=_fooled(nets.disc_a, _noisy(fake_a, batch.mask_b, weights, noise), batch.mask_b, classes, weights),
-        adversarial_b=_fooled(nets.disc_b, _noisy(fake_b, batch.mask_a, weights, noise), batch.mask_a, classes, weights),
+        adversarial_a=_fooled(nets.disc_a, fake_a, batch.mask_b, classes, weights),
+        adversarial_b=_fooled(nets.disc_b, fake_b, batch.mask_a, classes, weights),
         cycle_a=cycle_loss(rec_a, batch.real_a),
         cycle_b=cycle_loss(rec_b, batch.real_b),
         identity_a=cycle_loss(nets.gen_ba(batch.real_a, batch.mask_a, classes), batch.real_a) if with_identity else zero,
@@ -148,28 +145,10 @@ def _fooled(disc: torch.nn.Module, fake: torch.Tensor, mask: torch.Tensor, class
     return adversarial_loss(disc(fake, mask, class_index), real=True, kind=weights.adversarial, mask=covered)
 
 
-def _noisy(image: torch.Tensor, mask: torch.Tensor, weights: Weights, noise: torch.Generator | None) -> torch.Tensor:
-    """Instance noise on the object: air stays exact in both domains.
-
-    Source:
-        C. K. Sonderby et al., "Amortised MAP Inference for Image Super-resolution", ICLR 2017, section 3.4.
-    """
-    if noise is None or weights.instance_noise == 0.0:
-        return image
-    drawn = torch.randn(image.shape, generator=noise, dtype=image.dtype)
-    return image + weights.instance_noise * drawn * mask
-
-
-def discriminator_loss(
-    disc: torch.nn.Module, real: Judged, fake: Judged, weights: Weights, noise: torch.Generator | None = None
-) -> torch.Tensor:
-    """Half the sum of the real and the fake side, as published; no gradient reaches the generators.
-
-    With ``noise`` both sides carry instance noise drawn from it.
-    """
-    mask = torch.cat([real.mask, fake.mask])
-    image = _noisy(torch.cat([real.image, fake.image.detach()]), mask, weights, noise)
-    heads = disc(image, mask, torch.cat([real.class_index, fake.class_index]))
+def discriminator_loss(disc: torch.nn.Module, real: Judged, fake: Judged, weights: Weights) -> torch.Tensor:
+    """Half the sum of the real and the fake side, as published; no gradient reaches the generators."""
+    image = torch.cat([real.image, fake.image.detach()])
+    heads = disc(image, torch.cat([real.mask, fake.mask]), torch.cat([real.class_index, fake.class_index]))
     kind, covered = weights.adversarial, weights.covered_patches
     on_real = adversarial_loss([head[: len(real)] for head in heads], real=True, kind=kind, mask=real.mask if covered else None)
     on_fake = adversarial_loss([head[len(real) :] for head in heads], real=False, kind=kind, mask=fake.mask if covered else None)
@@ -203,15 +182,14 @@ def train_step(
         pools: Changed in place.
         batch: The data.
         weights: Of the objective.
-        rng: For the pools and the instance noise.
+        rng: For the pools.
 
     Returns:
         The losses before the update.
     """
     for disc in (nets.disc_a, nets.disc_b):
         disc.requires_grad_(False)
-    noise = torch.Generator().manual_seed(int(rng.integers(2**63))) if weights.instance_noise else None
-    losses, made = generator_losses(nets, batch, weights, noise)
+    losses, made = generator_losses(nets, batch, weights)
     optimisers.generators.zero_grad(set_to_none=True)
     losses.total(weights).backward()  # type: ignore[no-untyped-call]
     optimisers.generators.step()
@@ -220,8 +198,8 @@ def train_step(
         disc.requires_grad_(True)
     fake_b = pools.fake_b.query(Judged(made.fake_b.detach(), batch.mask_a, batch.class_index), rng)
     fake_a = pools.fake_a.query(Judged(made.fake_a.detach(), batch.mask_b, batch.class_index), rng)
-    loss_a = discriminator_loss(nets.disc_a, Judged(batch.real_a, batch.mask_a, batch.class_index), fake_a, weights, noise)
-    loss_b = discriminator_loss(nets.disc_b, Judged(batch.real_b, batch.mask_b, batch.class_index), fake_b, weights, noise)
+    loss_a = discriminator_loss(nets.disc_a, Judged(batch.real_a, batch.mask_a, batch.class_index), fake_a, weights)
+    loss_b = discriminator_loss(nets.disc_b, Judged(batch.real_b, batch.mask_b, batch.class_index), fake_b, weights)
     optimisers.discriminators.zero_grad(set_to_none=True)
     (loss_a + loss_b).backward()  # type: ignore[no-untyped-call]
     optimisers.discriminators.step()

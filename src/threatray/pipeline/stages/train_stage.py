@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from threatray.core import OriginKind, Signature, XrayImage
-from threatray.core.files import whole_file, write_json
+from threatray.core import OriginKind, Signature, XrayImage, derive
+from threatray.core.files import read_json, whole_file, write_json
 from threatray.core.image_file import write_png
 from threatray.core.manifest import RunManifest
 from threatray.errors import DataError
@@ -22,6 +23,9 @@ from threatray.tip.library import SignatureLibrary
 
 CHECKPOINT: Final = "checkpoint.pt"
 HISTORY: Final = "history.jsonl"
+GIVEN_UP: Final = "given_up.json"
+"""Attempts that ended in drawing nothing: the seed and step of each."""
+_MOST_ATTEMPTS: Final = 6
 _STEPS_BETWEEN_LINES: Final = 5
 
 
@@ -41,6 +45,7 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
 
     def body(work: Path) -> Outcome:
         from threatray.synthesis.domain import DomainSet
+        from threatray.synthesis.health import DrawingHealth, StoppedDrawingError
         from threatray.synthesis.train import CycleGan
 
         crops = read_crops(photos)
@@ -50,21 +55,39 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
         wanted_a = [(crop.id, crop.pixels, crop.mask, crop.class_name) for crop in crops]
         domain_a = DomainSet.of_photos(wanted_a, classes, config.size, pose=config.pose)
         domain_b = DomainSet.of_signatures(real, classes, config.size, encoding=config.encoding, pose=config.pose)
-        model = CycleGan(config, classes, domain_b.channels, seed=run.seed)
-        checkpoint = work / CHECKPOINT
-        _forget_after(work / HISTORY, _step_of(checkpoint))
-        with asked_to_stop() as stop, run.progress.task("train", "step") as update, (work / HISTORY).open("a", encoding="utf-8") as history:
+        checkpoint, given_up = work / CHECKPOINT, work / GIVEN_UP
+        while True:
+            lost = read_json(given_up) if given_up.is_file() else []
+            seed = derive(run.seed, "attempt", len(lost)) if lost else run.seed
+            model = CycleGan(config, classes, domain_b.channels, seed=seed)
+            health = DrawingHealth(domain_a, domain_b)
+            _forget_after(work / HISTORY, _step_of(checkpoint))
+            with (
+                asked_to_stop() as stop,
+                run.progress.task("train", "step") as update,
+                (work / HISTORY).open("a", encoding="utf-8") as history,
+            ):
 
-            def note(step: int, steps: int, losses: Any, wait: float) -> None:
-                update(step, steps)
-                if step % _STEPS_BETWEEN_LINES == 0 or step == steps:
-                    history.write(json.dumps({"step": step, **plain(losses)}, sort_keys=True) + "\n")
-                    history.flush()
+                def note(step: int, steps: int, losses: Any, wait: float) -> None:
+                    update(step, steps)
+                    health.look(model, step)  # noqa: B023
+                    if step % _STEPS_BETWEEN_LINES == 0 or step == steps:
+                        history.write(json.dumps({"step": step, **plain(losses)}, sort_keys=True) + "\n")
+                        history.flush()
 
-            def draw(samples: Any) -> None:
-                _write_grid(work / "samples" / f"step_{samples.step:06d}.png", samples, config, domain_b.channels)
+                def draw(samples: Any) -> None:
+                    _write_grid(work / "samples" / f"step_{samples.step:06d}.png", samples, config, domain_b.channels)
 
-            ended = model.fit(domain_a, domain_b, checkpoint=checkpoint, on_progress=note, on_samples=draw, should_stop=stop)
+                try:
+                    ended = model.fit(domain_a, domain_b, checkpoint=checkpoint, on_progress=note, on_samples=draw, should_stop=stop)
+                except StoppedDrawingError as collapse:
+                    lost = [*lost, {"seed": seed, "step": collapse.step}]
+                    run.progress.say(f"train: {collapse} Attempt {len(lost)} of {_MOST_ATTEMPTS} is given up.")
+                    if len(lost) == _MOST_ATTEMPTS:
+                        raise
+                    _start_afresh(work, lost)
+                    continue
+            break
         if not ended.finished:
             run.progress.say(f"train: stopped at step {ended.steps} of {config.steps}; the checkpoint is saved")
             raise KeyboardInterrupt
@@ -82,11 +105,20 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
             "signatures": len(domain_b),
             "classes": list(classes),
             "channels": list(domain_b.channels),
+            "attempts_given_up": lost,
         }
         write_json(work / "train.json", facts)
         return Outcome({key: facts[key] for key in ("preset", "steps", "photos", "signatures", "classes")})
 
     return run_stage("train", config, {"photos": photos, "signatures": signatures}, out, run, body)
+
+
+def _start_afresh(work: Path, lost: list[dict[str, int]]) -> None:
+    """Forget an attempt; a kill on the way leaves either the old attempt or the new one, since its number is written last."""
+    (work / CHECKPOINT).unlink(missing_ok=True)
+    (work / HISTORY).unlink(missing_ok=True)
+    shutil.rmtree(work / "samples", ignore_errors=True)
+    write_json(work / GIVEN_UP, lost)
 
 
 def _shared_classes(crops: Sequence[ObjectCrop], real: Sequence[Signature]) -> tuple[str, ...]:

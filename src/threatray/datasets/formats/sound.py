@@ -190,6 +190,13 @@ def files_ending(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """The files directly in a folder whose names end so, sorted, hidden ones left out."""
     with os.scandir(folder) as children:
         names = sorted(
-            child.name for child in children if child.name.lower().endswith(suffixes) and not child.name.startswith(".") and child.is_file()
+            child.name for child in children if child.name.lower().endswith(suffixes) and not child.name.startswith(".") and _is_file(child)
         )
     return [folder / name for name in names]
+
+
+def _is_file(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_file()
+    except OSError:  # a link to itself
+        return False

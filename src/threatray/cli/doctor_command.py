@@ -15,7 +15,7 @@ from threatray.errors import CheckFailed
 from threatray.pipeline.workers import available_cores
 
 _NEEDED: Final = (
-    "numpy", "scipy", "cv2", "PIL", "tifffile", "pycocotools", "faster_coco_eval", "manifold3d", "xraydb", "torch", "torchvision",
+    "numpy", "scipy", "cv2", "PIL", "tifffile", "pycocotools", "yaml", "manifold3d", "xraydb", "torch", "torchvision",
 )  # fmt: skip
 _FREE_GIGABYTES: Final = 5.0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -66,14 +65,24 @@ def test_every_stage_leaves_what_it_promises(undisturbed: Path) -> None:
     assert not list(undisturbed.glob(".*")), "no lock or unfinished folder stays behind"
 
 
+KILLED_WITH = (".phantom.partial/.pictures.ledger", ".train.partial/checkpoint.pt", ".uplift.partial/results.jsonl")
+"""What is on disk when the demo is killed: pictures half made, a training half done, an experiment half run."""
+
+
+def killed_once_there_is(made: str, out: Path) -> None:
+    process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    unfinished = out / made
+    while not (unfinished.is_file() and unfinished.stat().st_size > 0):
+        assert process.poll() is None, f"the demo ended before {made} was there"
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def test_the_same_seed_gives_the_same_bytes_even_after_three_kills(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "demo"
-    moments = random.Random(5)
-    for _ in range(3):
-        process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(moments.uniform(6, 16))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    for made in KILLED_WITH:
+        killed_once_there_is(made, out)
     done = subprocess.run(command(out), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     expected, got = contents(undisturbed), contents(out)

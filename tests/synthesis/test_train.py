@@ -43,6 +43,10 @@ def test_resuming_equals_never_having_stopped_to_the_bit(tmp_path):
     assert (result.steps, result.finished) == (6, True)
     assert first + second == whole
     assert equal(one.state(), two.state())
+    undisturbed = tmp_path / "undisturbed" / path.name  # the name is in the file
+    undisturbed.parent.mkdir()
+    one.save(undisturbed)
+    assert path.read_bytes() == undisturbed.read_bytes()
 
 
 def test_a_finished_checkpoint_is_not_trained_again(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,24 @@ CHECKPOINT_FORMAT: Final = 1
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a state of tensors and plain values, whole or not at all."""
     with whole_file(path) as temporary:
-        torch.save({"format": CHECKPOINT_FORMAT, **state}, temporary)
+        torch.save(_canonical({"format": CHECKPOINT_FORMAT, **state}), temporary)
+
+
+def _canonical(value: Any) -> Any:
+    """The same value built afresh, so that equal states are equal files.
+
+    A pickle writes an object that it meets twice as a reference to the first. Whether two equal words are one object differs between
+    a state that was built here (literals are shared) and one that was read from a file, which would show in the bytes after a resume.
+    """
+    if isinstance(value, str):
+        return sys.intern(str(value))
+    if isinstance(value, dict):
+        return {_canonical(key): _canonical(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_canonical(entry) for entry in value]
+    if isinstance(value, tuple):
+        return tuple([_canonical(entry) for entry in value])
+    return value
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from threatray.errors import DataError
 from threatray.photos.crop import ObjectCrop
 from threatray.photos.matte import MatteMethod, matte
 from threatray.photos.photo_file import PhotoFile, find_photos, read_mask, read_photo
-from threatray.photos.rules import IntakeRules
+from threatray.photos.rules import IntakeRules, Outlines
+from threatray.photos.salience import salient_objects
 
 _MARGIN_SHARE: Final = 0.06
 _SIMILAR_SHARE: Final = 0.3
@@ -63,7 +64,7 @@ def take_in(
     Raises:
         DataError: No photos.
     """
-    rules = rules or IntakeRules()
+    rules = (rules or IntakeRules()).settled()
     photos, rejected = find_photos(folder, masks_folder, rules)
     taken: list[tuple[ObjectCrop, ...] | SetAside] = []
     for done, photo in enumerate(photos):
@@ -85,7 +86,7 @@ def take_in_photo(photo: PhotoFile, rules: IntakeRules) -> tuple[ObjectCrop, ...
 
     Args:
         photo: From ``find_photos``.
-        rules: Limits.
+        rules: Limits, ``settled``.
 
     Returns:
         At least one crop, or why there is none.
@@ -99,7 +100,8 @@ def take_in_photo(photo: PhotoFile, rules: IntakeRules) -> tuple[ObjectCrop, ...
 def _crops(photo: PhotoFile, rules: IntakeRules) -> tuple[ObjectCrop, ...]:
     read = read_photo(photo.path)
     given = read.alpha if photo.mask_path is None else read_mask(photo.mask_path, read.pixels.shape[:2])
-    found = matte(read.pixels, given)
+    network = rules.salient_model if rules.outlines is Outlines.SALIENT else None
+    found = matte(read.pixels, given, salience=None if network is None else salient_objects(str(network)))
     if not found.mask.any():
         raise DataError("nothing stands out from the ground")
     coverage = float(found.mask.mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -38,6 +39,7 @@ class MatteMethod(StrEnum):
     GIVEN = "given"
     PLAIN = "plain"
     CLUTTERED = "cluttered"
+    SALIENT = "salient"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +58,21 @@ class Matte:
     method: MatteMethod
 
 
-def matte(pixels: NDArray[np.uint8], given: BoolArray | None = None) -> Matte:
+Salience = Callable[[NDArray[np.uint8]], FloatArray]
+"""From (H, W, 3) uint8 RGB to (H, W) float32 in [0, 1]: how much each pixel belongs to what the photo is of."""
+
+
+def matte(pixels: NDArray[np.uint8], given: BoolArray | None = None, *, salience: Salience | None = None) -> Matte:
     """Find the objects of a photo.
 
-    On a plain ground (even, graded or softly shadowed) whatever differs from a smooth surface fitted to the border; elsewhere
-    GrabCut, started from what stands out from the border's colours near the middle. Where the first leaves doubt, both are
-    tried and the better outline is kept.
+    With ``salience`` the pixels over one half of it. Without, on a plain ground (even, graded or softly shadowed) whatever differs
+    from a smooth surface fitted to the border; elsewhere GrabCut, started from what stands out from the border's colours near the
+    middle. Where the first leaves doubt, both are tried and the better outline is kept.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         given: (H, W) bool, a silhouette that is known already (alpha channel or mask file): it is only judged.
+        salience: A network that knows what objects look like, see ``salient_objects``; its doubt lowers the quality.
 
     Returns:
         The mask at the photo's size; it may hold several objects. The same pixels always give the same mask.
@@ -74,7 +81,8 @@ def matte(pixels: NDArray[np.uint8], given: BoolArray | None = None) -> Matte:
         DataError: Not an RGB photo, under 16 pixels a side, or a given mask of another size.
 
     Note:
-        Knows nothing of classes: in clutter it takes what is central and differs. Shiny metal on white loses highlights at its rim.
+        Knows nothing of classes: in clutter it takes what is central and differs, or what the network finds salient. Shiny metal
+        on white loses highlights at its rim.
 
     Source:
         C. Rother, V. Kolmogorov, A. Blake, "GrabCut", SIGGRAPH 2004.
@@ -95,6 +103,8 @@ def matte(pixels: NDArray[np.uint8], given: BoolArray | None = None) -> Matte:
         if given.shape != pixels.shape[:2] or given.dtype != np.bool_:
             raise DataError(f"matte: the given mask must be bool {pixels.shape[:2]}, got {given.dtype} {given.shape}.")
         return Matte(given, _quality(lab, _resized(given, small.shape[:2]), off_border=False), MatteMethod.GIVEN)
+    if salience is not None:
+        return _salient(salience(pixels), lab)
     height, width = small.shape[:2]
     ground = fit_background(lab, border_of(height, width))
     found = Matte(np.zeros((height, width), np.bool_), 0.0, MatteMethod.PLAIN)
@@ -106,6 +116,16 @@ def matte(pixels: NDArray[np.uint8], given: BoolArray | None = None) -> Matte:
         other = Matte(mask, _quality(lab, mask), MatteMethod.CLUTTERED)
         found = other if other.quality > found.quality else found
     return Matte(_resized(found.mask, pixels.shape[:2]), found.quality, found.method)
+
+
+def _salient(salience: FloatArray, lab: FloatArray) -> Matte:
+    mask = salience > 0.5
+    if mask.any():
+        mask = _without_specks(mask)
+    if not mask.any() or mask.all():
+        return Matte(np.zeros(salience.shape, np.bool_), 0.0, MatteMethod.SALIENT)
+    sureness = max(0.0, float(salience[mask].mean() - salience[~mask].mean()))
+    return Matte(mask, round(_quality(lab, _resized(mask, lab.shape[:2])) * sureness, 4), MatteMethod.SALIENT)
 
 
 def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

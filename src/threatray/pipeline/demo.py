@@ -11,6 +11,7 @@ from threatray.balance.plan import PlanConfig
 from threatray.balance.quota import Strategy
 from threatray.core.manifest import RunManifest
 from threatray.phantom.dataset import PhantomConfig
+from threatray.photos.rules import IntakeRules, Outlines
 from threatray.pipeline.project import DataConfig, Project
 from threatray.pipeline.sources import Role
 from threatray.pipeline.stage import Run
@@ -109,6 +110,7 @@ def demo_project(size: DemoSize, out: Path) -> Project:
     return Project(
         data=data,
         name=f"demo ({size.value})",
+        photos=IntakeRules(outlines=Outlines.CLASSIC),  # the demo is the same to the byte wherever it runs
         train=chosen.train,
         translate=chosen.translate,
         plan=chosen.plan,

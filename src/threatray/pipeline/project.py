@@ -127,7 +127,10 @@ def read_project(path: Path) -> Project:
     for key, place in found.items():
         if not place.exists():
             raise DataError(f"{path}, [data] {key}: {place} does not exist.")
-    return replace(project, data=replace(data, **found))  # type: ignore[arg-type]
+    photos = project.photos
+    if photos.salient_model is not None:
+        photos = replace(photos, salient_model=path.parent / photos.salient_model)
+    return replace(project, data=replace(data, **found), photos=photos)  # type: ignore[arg-type]
 
 
 _PATH_KEYS: Final = ("labelled", "benign", "photos", "photo_masks", "validation", "test", "truth", "taxonomy", "mislabelled")

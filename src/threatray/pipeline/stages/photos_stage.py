@@ -37,7 +37,7 @@ def photos(rules: IntakeRules, taxonomy: Taxonomy, folder: Path, out: Path, run:
         {one.name: taxonomy.name_of(one.name) for one in sorted(folder.iterdir()) if one.is_dir()} if classes and folder.is_dir() else {}
     )
     meant = {other: name for other, name in named.items() if name is not None}
-    chosen = replace(rules, classes=classes, aliases={**meant, **taxonomy.aliases, **rules.aliases})
+    chosen = replace(rules.settled(), classes=classes, aliases={**meant, **taxonomy.aliases, **rules.aliases})
 
     def body(work: Path) -> Outcome:
         found, rejected = find_photos(folder, masks, chosen)
@@ -56,9 +56,13 @@ def photos(rules: IntakeRules, taxonomy: Taxonomy, folder: Path, out: Path, run:
             write_crop(work, crop)
         write_index(work, kept, left_out)
         counts = Counter(crop.class_name for crop in kept)
-        return Outcome({"crops": dict(sorted(counts.items())), "rejected": len(left_out), "copies": len(copies)}, left_out)
+        by = {"outlines": chosen.outlines.value}
+        return Outcome({**by, "crops": dict(sorted(counts.items())), "rejected": len(left_out), "copies": len(copies)}, left_out)
 
-    return run_stage("photos", chosen, {"photos": folder} if masks is None else {"photos": folder, "masks": masks}, out, run, body)
+    inputs = {"photos": folder, "masks": masks, "salient_model": chosen.salient_model}
+    given = {name: path for name, path in inputs.items() if path is not None}
+    # the network is known by its content among the inputs: where it lies differs between machines
+    return run_stage("photos", replace(chosen, salient_model=None), given, out, run, body)
 
 
 def _take_in(rules: IntakeRules, photo: PhotoFile) -> tuple[ObjectCrop, ...] | SetAside:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -93,7 +93,7 @@ def make_phantom(size: DemoSize, out: Path, run: Run) -> RunManifest:
     return phantom(_DEMOS[size].phantom, out / "phantom", run)
 
 
-def demo_project(size: DemoSize, out: Path) -> Project:
+def demo_project(size: DemoSize, out: Path, *, translator: str = "cyclegan") -> Project:
     """The demo as a project on what the phantom made; training never sees ``truth``."""
     chosen, made = _DEMOS[size], out / "phantom"
     folders = {Role(kind.value): made / folder for kind, folder in FOLDERS.items()}
@@ -109,7 +109,7 @@ def demo_project(size: DemoSize, out: Path) -> Project:
     return Project(
         data=data,
         name=f"demo ({size.value})",
-        train=chosen.train,
+        train=replace(chosen.train, translator=translator),
         translate=chosen.translate,
         plan=chosen.plan,
         score=chosen.score,

@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "photos": "Cut objects out of photos.",
     "signatures": "Isolate threat signatures from labelled scans, or from threats that were scanned alone.",
     "library": "Look through, filter, join and deduplicate signature libraries.",
-    "train": "Train a CycleGAN from photo crops to X-ray signatures.",
+    "train": "Train a translator (CycleGAN, CUT, FastCUT) from photo crops to X-ray signatures.",
     "translate": "Translate photo crops to X-ray signatures and gate them.",
     "plan": "Decide how many composites of which class are needed.",
     "compose": "Project signatures into benign bags and write a labelled dataset.",

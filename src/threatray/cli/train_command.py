@@ -20,7 +20,7 @@ def train(
     config: Annotated[TrainConfig, Parameter(name="*")] = TrainConfig(),
     common: Common = Common(),
 ) -> int:
-    """Train a CycleGAN from photo crops (A) to X-ray signatures (B).
+    """Train a translator (CycleGAN, CUT, FastCUT) from photo crops (A) to X-ray signatures (B).
 
     Ctrl-C saves; the same command goes on from there and ends with the same bytes as an undisturbed training.
 

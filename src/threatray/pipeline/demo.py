@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -94,7 +94,7 @@ def make_phantom(size: DemoSize, out: Path, run: Run) -> RunManifest:
     return phantom(_DEMOS[size].phantom, out / "phantom", run)
 
 
-def demo_project(size: DemoSize, out: Path) -> Project:
+def demo_project(size: DemoSize, out: Path, *, translator: str = "cyclegan") -> Project:
     """The demo as a project on what the phantom made; training never sees ``truth``."""
     chosen, made = _DEMOS[size], out / "phantom"
     folders = {Role(kind.value): made / folder for kind, folder in FOLDERS.items()}
@@ -111,7 +111,7 @@ def demo_project(size: DemoSize, out: Path) -> Project:
         data=data,
         name=f"demo ({size.value})",
         photos=IntakeRules(outlines=Outlines.CLASSIC),  # the demo is the same to the byte wherever it runs
-        train=chosen.train,
+        train=replace(chosen.train, translator=translator),
         translate=chosen.translate,
         plan=chosen.plan,
         score=chosen.score,

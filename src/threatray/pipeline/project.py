@@ -156,6 +156,7 @@ classes = ["gun", "knife"]  # leave out to take every class that occurs
 # test_share = 0.3
 
 [train]
+# translator = "cyclegan"   # cyclegan, cut, fastcut, or "module:attribute" of your own
 # preset = "tiny"           # tiny, base, paper
 # size = 64                 # side of the canvas in pixels
 # steps = 1200

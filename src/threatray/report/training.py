@@ -13,6 +13,7 @@ from threatray.report.folder import RunFolder
 from threatray.report.pictures import Picture, embed
 from threatray.report.tables import Column, Table, evenly, figure, label, plural
 
+_TITLES: Final = {"cyclegan": "A CycleGAN", "cut": "A CUT", "fastcut": "A FastCUT"}
 _MOST_POINTS: Final = 120
 _MOST_GRIDS: Final = 3
 _GRID_LONGEST: Final = 900
@@ -46,7 +47,8 @@ def build_training(folder: RunFolder) -> Training | None:
     settings = settings or {}
     steps = settings.get("steps", history[-1].get("step") if history else None)
     size, batch = settings.get("image_size"), settings.get("batch_size")
-    lead = "A CycleGAN was trained on unpaired photo crops and real signatures"
+    kind = str(settings.get("translator", "cyclegan"))
+    lead = f"{_TITLES.get(kind, f'The translator {kind}')} was trained on unpaired photo crops and real signatures"
     lead += f" for {plural(steps, 'step')}" if isinstance(steps, int) else ""
     lead += f" of {plural(int(batch), 'pair')}" if isinstance(batch, int) else ""
     lead += f" at {size}×{size} pixels" if isinstance(size, int) else ""

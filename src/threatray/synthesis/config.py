@@ -10,6 +10,7 @@ from typing import Any, Self
 from threatray.errors import ConfigError
 from threatray.synthesis.encoding import Encoding
 from threatray.synthesis.framing import Pose
+from threatray.synthesis.translator import check_translator_name
 
 
 class Adversarial(StrEnum):
@@ -69,6 +70,35 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class NceConfig:
+    """The patchwise contrastive term of CUT and FastCUT; CycleGAN has none.
+
+    Args:
+        lambda_nce: Its weight; if not given, as published: 1 for cut, 10 for fastcut.
+        patches: Places of the object that are compared in each layer; the paper's 256 are of a whole canvas.
+        temperature: What similarities are divided by.
+        embedding: Length of the compared vectors.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    lambda_nce: float | None = None
+    patches: int = 64
+    temperature: float = 0.07
+    embedding: int = 64
+
+    def __post_init__(self) -> None:
+        if self.lambda_nce is not None and not 0.0 <= self.lambda_nce <= 1000.0:
+            raise ConfigError(f"train: nce.lambda_nce must lie in [0, 1000], got {self.lambda_nce}.")
+        for name, least in (("patches", 2), ("embedding", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"train: nce.{name} must be at least {least}, got {getattr(self, name)}.")
+        if not 0.0 < self.temperature <= 10.0:
+            raise ConfigError(f"train: nce.temperature must lie in (0, 10], got {self.temperature}.")
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
     """How much a training object is changed.
 
@@ -113,6 +143,8 @@ class TrainConfig:
     """What is trained and for how long.
 
     Args:
+        translator: ``cyclegan`` (two generators, cycle consistency), ``cut`` or ``fastcut`` (one generator, patches that must be
+            recognised again; fastcut for half the work), or ``module:attribute`` of your own.
         preset: The networks.
         size: Side of the canvas in pixels, a multiple of 8.
         steps: Updates of the generators.
@@ -121,6 +153,7 @@ class TrainConfig:
         lr_discriminators: Of both discriminators.
         constant_share: Share of the steps before the learning rates start to fall linearly to 0.
         weights: Of the objective's terms.
+        nce: Of the contrastive term; cut and fastcut alone.
         augment: How objects are changed.
         pool_size: Earlier fakes kept for the discriminators, as many for each.
         ema_decay: Of the averaged ``gen_ab`` that translates.
@@ -139,6 +172,7 @@ class TrainConfig:
         threatray.errors.ConfigError: train: steps must be at least 1, got 0.
     """
 
+    translator: str = "cyclegan"
     preset: Preset = Preset.TINY
     size: int = 64
     steps: int = 1200
@@ -147,6 +181,7 @@ class TrainConfig:
     lr_discriminators: float = 1e-3
     constant_share: float = 0.5
     weights: Weights = field(default_factory=Weights)
+    nce: NceConfig = field(default_factory=NceConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     pool_size: int = 50
     ema_decay: float = 0.995
@@ -157,6 +192,7 @@ class TrainConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
+        check_translator_name(self.translator)
         limits = {"steps": 1, "batch_size": 1, "checkpoint_every": 1, "threads": 1, "sample_every": 0, "pool_size": 0}
         for name, least in limits.items():
             if getattr(self, name) < least:
@@ -223,6 +259,7 @@ class TrainConfig:
             "preset": Preset(value["preset"]),
             "pose": Pose(value["pose"]),
             "weights": Weights(**{**value["weights"], "adversarial": Adversarial(value["weights"]["adversarial"])}),
+            "nce": NceConfig(**value.get("nce", {})),
             "augment": AugmentConfig(**value["augment"]),
             "encoding": Encoding(**value["encoding"]),
         }

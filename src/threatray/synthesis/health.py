@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from threatray.synthesis.domain import DomainSet
-from threatray.synthesis.train import CycleGan, TrainingFailed
+from threatray.synthesis.train import TrainingFailed, UnpairedGan
 
 _EVERY: Final = 50
 _FIRST: Final = 200
@@ -45,7 +45,7 @@ class DrawingHealth:
         self._photos, self._classes = domain_a.tensors[places], domain_a.class_index[places]
         self._real = _drawn(domain_b.tensors[:, :-1], domain_b.tensors[:, -1:])
 
-    def look(self, model: CycleGan, step: int) -> None:
+    def look(self, model: UnpairedGan[Any], step: int) -> None:
         """Raise if the generator draws nearly nothing. Looks at the model alone, so that a resumed training decides alike.
 
         Raises:

@@ -117,6 +117,18 @@ class LightGenerator(nn.Module):
         merged = functional.leaky_relu(self.merge(torch.cat([risen, fine], 1)), 0.2)
         return torch.tanh(functional.pixel_shuffle(self.out(merged), 2))
 
+    def features(self, x: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
+        """What CUT compares: the folded pixels, the stem, the quarter side and the last block.
+
+        The position planes are left blank: who knows the place of a patch recognises it whatever it shows.
+        """
+        folded = self.folded(x)
+        fine = functional.leaky_relu(self.stem(folded), 0.2)
+        coarse = thought = self.down(functional.pad(fine, (0, 0, 0, 0, 0, 2)))
+        for block in self.blocks:
+            thought = block(thought, class_index)
+        return [folded, fine, coarse, thought]
+
 
 class LightDiscriminator(nn.Module):
     """Two verdicts with class knowledge: patches of 22 pixels, and the whole object.

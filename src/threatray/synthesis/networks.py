@@ -70,6 +70,16 @@ class ResnetGenerator(nn.Module):
         """(N, inputs, S, S) to (N, outputs, S, S) in [-1, 1]; S a multiple of 4."""
         return self.model(x)  # type: ignore[no-any-return]
 
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """What CUT compares: the pixels, both strided convolutions, the first residual block and the fifth (or the last)."""
+        blocks = [place for place, layer in enumerate(self.model) if isinstance(layer, ResnetBlock)]
+        wanted, found = {4, 7, *blocks[:1], *blocks[:5][-1:]}, [x]
+        for place in range(max(wanted) + 1):
+            x = self.model[place](x)
+            if place in wanted:
+                found.append(x)
+        return found
+
 
 class _UnetLevel(nn.Module):
     def __init__(
@@ -191,6 +201,15 @@ class MaskedGenerator(nn.Module):
         if self.classes:
             given = torch.cat([given, class_planes(class_index, self.classes, image)], 1)
         return self.core(given)  # type: ignore[no-any-return]
+
+    def features(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
+        """What the core's encoder half makes of an image: (N, C, h, w) each, for cores that offer ``features``."""
+        given = torch.cat([image, mask], 1)
+        if self.conditional:
+            return self.core.features(given, class_index)  # type: ignore[no-any-return, operator]
+        if self.classes:
+            given = torch.cat([given, class_planes(class_index, self.classes, image)], 1)
+        return self.core.features(given)  # type: ignore[no-any-return, operator]
 
     def forward(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """The object's look inside the mask, exactly 1 where the mask is 0, in proportion at its edge."""

@@ -1,4 +1,4 @@
-"""Training: the loop, its schedule, its averaged weights, and its memory of where it was."""
+"""Training: the loop, its schedule, its averaged weights, and its memory of where it was; and CycleGAN, trained by it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
@@ -20,12 +20,37 @@ from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.image_pool import ImagePool
 from threatray.synthesis.presets import build_nets
 from threatray.synthesis.sampling import PairSampler
-from threatray.synthesis.step import Batch, Optimisers, Pools, StepLosses, train_step
+from threatray.synthesis.step import Batch, CycleGanNets, Optimisers, Pools, StepLosses, train_step
 from threatray.synthesis.threads import fixed_threads
+from threatray.synthesis.translator import heading
 
 
 class TrainingFailed(ThreatrayError):  # noqa: N818  (says what happened)
     """The losses stopped being numbers; the message names the step, the batch and the last good checkpoint."""
+
+
+class Losses(Protocol):
+    """One step's losses: a dataclass of plain numbers."""
+
+    def finite(self) -> bool:
+        """Whether every loss is a number."""
+        ...
+
+
+class Nets(Protocol):
+    """The networks of a translator, of which ``gen_ab`` translates."""
+
+    @property
+    def gen_ab(self) -> torch.nn.Module:
+        """Photo to X-ray."""
+        ...
+
+    def named(self) -> dict[str, torch.nn.Module]:
+        """Name -> network, in the checkpoint's order."""
+        ...
+
+
+NetsT = TypeVar("NetsT", bound=Nets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,48 +77,50 @@ class FitResult:
 
     steps: int
     finished: bool
-    losses: StepLosses | None
+    losses: Losses | None
     seconds: float
     data_wait: float
     missing: tuple[str, ...]
 
 
-Progress = Callable[[int, int, StepLosses, float], None]
+Progress = Callable[[int, int, Any, float], None]
+"""Called with (steps done, steps in all, the step's losses, seconds it waited for data)."""
 
 
-class CycleGan:
-    """A CycleGAN between two domains, with all of its state.
+class UnpairedGan(Generic[NetsT]):
+    """What translators that are trained against discriminators share: everything but the objective.
+
+    A model says in ``_update`` what one step does to its networks; the loop, the rates, the average and the checkpoint are here.
 
     Args:
         config: What is trained.
         class_names: The classes, in the domains' order.
         channels_b: Channel names of the signatures.
+        nets: The networks.
+        learners: Those that the first optimiser updates; the second has all others.
+        pools: Names of the pools of earlier fakes.
         seed: Of the weights, the batches and the pools.
-
-    Raises:
-        ConfigError: An identity loss is asked for where the domains have different channels.
-
-    Example:
-        >>> model = CycleGan(TrainConfig(size=16, steps=1), ("gun",), ("low_energy", "high_energy"), seed=0)
-        >>> model.step
-        0
     """
 
-    def __init__(self, config: TrainConfig, class_names: tuple[str, ...], channels_b: tuple[str, ...], *, seed: int) -> None:
-        if config.weights.lambda_identity > 0.0 and len(channels_b) != 3:
-            raise ConfigError(
-                f"train: lambda_identity is {config.weights.lambda_identity}, but a photo has 3 channels and a signature "
-                f"{len(channels_b)}: the identity loss feeds each generator its own output domain, which needs equal channels. "
-                "Set lambda_identity to 0."
-            )
+    def __init__(
+        self,
+        config: TrainConfig,
+        class_names: tuple[str, ...],
+        channels_b: tuple[str, ...],
+        *,
+        nets: NetsT,
+        learners: tuple[str, ...],
+        pools: tuple[str, ...],
+        seed: int,
+    ) -> None:
         self.config, self.class_names, self.channels_b, self.seed = config, tuple(class_names), tuple(channels_b), seed
-        self.nets = build_nets(config.preset, 3, len(channels_b), len(class_names), derive(seed, "weights"))
+        self.nets = nets
         self.ema = copy.deepcopy(self.nets.gen_ab).requires_grad_(False)
         self._optimisers = Optimisers(
-            _adam([self.nets.gen_ab, self.nets.gen_ba], config.lr_generators),
-            _adam([self.nets.disc_a, self.nets.disc_b], config.lr_discriminators),
+            _adam([net for name, net in nets.named().items() if name in learners], config.lr_generators),
+            _adam([net for name, net in nets.named().items() if name not in learners], config.lr_discriminators),
         )
-        self._pools = Pools(ImagePool(config.pool_size), ImagePool(config.pool_size))
+        self._pools = {name: ImagePool(config.pool_size) for name in pools}
         self._pool_rng = stream(seed, "pool")
         self._sampler_state = json.dumps(stream(seed, "sampler").bit_generator.state)
         self.step = 0
@@ -161,6 +188,19 @@ class CycleGan:
         share = waited / seconds if seconds > 0 else 0.0
         return FitResult(self.step, self.step >= self.config.steps, losses, seconds, share, sampler.missing)
 
+    def translate(self, photos: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """What the averaged generator makes of (N, 4, S, S) canvas photos: encoded transmissions, exactly 1 outside the masks."""
+        with torch.no_grad():
+            return self.ema(photos[:, :-1], photos[:, -1:], class_index)  # type: ignore[no-any-return]
+
+    def restore(self, path: Path) -> None:
+        """Become what was saved; the configuration, the seed and the classes must be equal.
+
+        Raises:
+            ConfigError: They are not.
+        """
+        self._restore(load_checkpoint(path), path)
+
     def save(self, path: Path) -> None:
         """Write the whole state to one file."""
         save_checkpoint(path, self.state())
@@ -168,10 +208,7 @@ class CycleGan:
     def state(self) -> dict[str, Any]:
         """Everything there is to a training, as tensors and plain values."""
         return {
-            "config": json.dumps(self.config.as_json(), sort_keys=True),
-            "class_names": list(self.class_names),
-            "channels_b": list(self.channels_b),
-            "seed": self.seed,
+            **heading(self.config, self.class_names, self.channels_b, self.seed),
             "step": self.step,
             "nets": {name: net.state_dict() for name, net in self.nets.named().items()},
             "ema": self.ema.state_dict(),
@@ -179,7 +216,7 @@ class CycleGan:
                 "generators": self._optimisers.generators.state_dict(),
                 "discriminators": self._optimisers.discriminators.state_dict(),
             },
-            "pools": {"fake_a": self._pools.fake_a.state_dict(), "fake_b": self._pools.fake_b.state_dict()},
+            "pools": {name: pool.state_dict() for name, pool in self._pools.items()},
             "pool_rng": json.dumps(self._pool_rng.bit_generator.state),
             "sampler": self._sampler_state,
         }
@@ -201,19 +238,23 @@ class CycleGan:
         self.ema.load_state_dict(state["ema"])
         self._optimisers.generators.load_state_dict(state["optimisers"]["generators"])
         self._optimisers.discriminators.load_state_dict(state["optimisers"]["discriminators"])
-        self._pools.fake_a.load_state_dict(state["pools"]["fake_a"])
-        self._pools.fake_b.load_state_dict(state["pools"]["fake_b"])
+        for name, pool in self._pools.items():
+            pool.load_state_dict(state["pools"][name])
         self._pool_rng.bit_generator.state = json.loads(state["pool_rng"])
         self._sampler_state = state["sampler"]
         self.step = state["step"]
 
-    def _advance(self, batch: Batch) -> StepLosses:
+    def _update(self, batch: Batch) -> Losses:
+        """Update every network once."""
+        raise NotImplementedError
+
+    def _advance(self, batch: Batch) -> Losses:
         factor = self.config.learning_rate_factor(self.step)
         for group in self._optimisers.generators.param_groups:
             group["lr"] = factor * self.config.lr_generators
         for group in self._optimisers.discriminators.param_groups:
             group["lr"] = factor * self.config.lr_discriminators
-        losses = train_step(self.nets, self._optimisers, self._pools, batch, self.config.weights, self._pool_rng)
+        losses = self._update(batch)
         # a young average must not remember the random start: the decay grows with the steps
         decay = min(self.config.ema_decay, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
@@ -229,6 +270,39 @@ class CycleGan:
                 raise DataError(f"train: domain {name} has classes {domain.class_names}, this model {self.class_names}.")
             if len(domain.channels) != channels:
                 raise DataError(f"train: domain {name} has channels {domain.channels}, this model expects {channels}.")
+
+
+class CycleGan(UnpairedGan[CycleGanNets]):
+    """A CycleGAN between two domains, with all of its state.
+
+    Args:
+        config: What is trained.
+        class_names: The classes, in the domains' order.
+        channels_b: Channel names of the signatures.
+        seed: Of the weights, the batches and the pools.
+
+    Raises:
+        ConfigError: An identity loss is asked for where the domains have different channels.
+
+    Example:
+        >>> model = CycleGan(TrainConfig(size=16, steps=1), ("gun",), ("low_energy", "high_energy"), seed=0)
+        >>> model.step
+        0
+    """
+
+    def __init__(self, config: TrainConfig, class_names: tuple[str, ...], channels_b: tuple[str, ...], *, seed: int) -> None:
+        if config.weights.lambda_identity > 0.0 and len(channels_b) != 3:
+            raise ConfigError(
+                f"train: lambda_identity is {config.weights.lambda_identity}, but a photo has 3 channels and a signature "
+                f"{len(channels_b)}: the identity loss feeds each generator its own output domain, which needs equal channels. "
+                "Set lambda_identity to 0."
+            )
+        nets = build_nets(config.preset, 3, len(channels_b), len(class_names), derive(seed, "weights"))
+        pools, learners = ("fake_a", "fake_b"), ("gen_ab", "gen_ba")
+        super().__init__(config, class_names, channels_b, nets=nets, learners=learners, pools=pools, seed=seed)
+
+    def _update(self, batch: Batch) -> StepLosses:
+        return train_step(self.nets, self._optimisers, Pools(**self._pools), batch, self.config.weights, self._pool_rng)
 
 
 def _adam(nets: list[torch.nn.Module], rate: float) -> torch.optim.Optimizer:

@@ -20,20 +20,34 @@ from threatray.synthesis.domain import photo_tensor
 from threatray.synthesis.framing import Frame
 from threatray.synthesis.networks import MaskedGenerator
 from threatray.synthesis.presets import build_nets
-from threatray.synthesis.train import CycleGan
+from threatray.synthesis.train import UnpairedGan
+from threatray.synthesis.translator import UnpairedTranslator, make_translator, translator_class
+
+
+class _Foreign(torch.nn.Module):
+    """A translator that is no ``UnpairedGan``, in a generator's place."""
+
+    def __init__(self, model: UnpairedTranslator) -> None:
+        super().__init__()
+        self._model = model
+
+    def inside(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """What the translator says the object looks like."""
+        return self._model.translate(torch.cat([image, mask], 1), class_index)
 
 
 class Translator:
     """The averaged photo-to-X-ray generator of a training, ready to translate.
 
     Args:
-        generator: A ``MaskedGenerator``.
+        generator: A ``MaskedGenerator``, or what offers its ``inside``.
         config: Of the training.
         class_names: Classes the generator knows.
         channels: Channel names of what it makes.
         checkpoint: sha256 of the checkpoint file, kept in every signature's origin.
 
     Example:
+        >>> from threatray.synthesis.train import CycleGan
         >>> model = CycleGan(TrainConfig(size=16, steps=1), ("gun",), ("low_energy", "high_energy"), seed=0)
         >>> mask = np.zeros((30, 50), bool); mask[5:25, 5:45] = True
         >>> made = Translator.of(model).signature(np.zeros((30, 50, 3), np.uint8), mask, "gun", name="g1", source_id="p1", group="p1")
@@ -42,13 +56,18 @@ class Translator:
     """
 
     def __init__(
-        self, generator: MaskedGenerator, config: TrainConfig, class_names: Sequence[str], channels: Sequence[str], checkpoint: str
+        self,
+        generator: MaskedGenerator | _Foreign,
+        config: TrainConfig,
+        class_names: Sequence[str],
+        channels: Sequence[str],
+        checkpoint: str,
     ) -> None:
         self._generator = generator.eval()
         self.config, self.class_names, self.channels, self.checkpoint = config, tuple(class_names), tuple(channels), checkpoint
 
     @classmethod
-    def of(cls, model: CycleGan) -> Self:
+    def of(cls, model: UnpairedGan[Any]) -> Self:
         """From a model in memory, which has no checkpoint name."""
         assert isinstance(model.ema, MaskedGenerator)
         return cls(model.ema, model.config, model.class_names, model.channels_b, "")
@@ -59,9 +78,15 @@ class Translator:
 
         Raises:
             DataError: The file is missing, broken or not a checkpoint.
+            ConfigError: It was made by a translator of your own that is not installed here.
         """
         state = load_checkpoint(path)
         config = TrainConfig.from_json(json.loads(state["config"]))
+        made_by = translator_class(config.translator)
+        if not (isinstance(made_by, type) and issubclass(made_by, UnpairedGan)):
+            model = make_translator(config, tuple(state["class_names"]), tuple(state["channels_b"]), seed=state["seed"])
+            model.restore(path)
+            return cls(_Foreign(model), config, state["class_names"], state["channels_b"], sha256_of_file(path))
         generator = build_nets(config.preset, 3, len(state["channels_b"]), len(state["class_names"]), seed=0).gen_ab
         assert isinstance(generator, MaskedGenerator)
         generator.load_state_dict(state["ema"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +46,8 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
     def body(work: Path) -> Outcome:
         from threatray.synthesis.domain import DomainSet
         from threatray.synthesis.health import DrawingHealth, StoppedDrawingError
-        from threatray.synthesis.train import CycleGan
+        from threatray.synthesis.train import UnpairedGan
+        from threatray.synthesis.translator import make_translator
 
         crops = read_crops(photos)
         library = SignatureLibrary.open(signatures)
@@ -59,7 +60,7 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
         while True:
             lost = read_json(given_up) if given_up.is_file() else []
             seed = derive(run.seed, "attempt", len(lost)) if lost else run.seed
-            model = CycleGan(config, classes, domain_b.channels, seed=seed)
+            model = make_translator(config, classes, domain_b.channels, seed=seed)
             health = DrawingHealth(domain_a, domain_b)
             _forget_after(work / HISTORY, _step_of(checkpoint))
             with (
@@ -70,7 +71,8 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
 
                 def note(step: int, steps: int, losses: Any, wait: float) -> None:
                     update(step, steps)
-                    health.look(model, step)  # noqa: B023
+                    if isinstance(model, UnpairedGan):  # noqa: B023
+                        health.look(model, step)  # noqa: B023
                     if step % _STEPS_BETWEEN_LINES == 0 or step == steps:
                         history.write(json.dumps({"step": step, **plain(losses)}, sort_keys=True) + "\n")
                         history.flush()
@@ -96,11 +98,12 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
             f"{ended.steps * config.batch_size / max(ended.seconds, 1e-9):.1f} images/s, {100 * ended.data_wait:.1f} % of the time waiting"
         )
         facts = {
+            "translator": config.translator,
             "preset": config.preset.value,
             "steps": config.steps,
             "batch_size": config.batch_size,
             "image_size": config.size,
-            "parameters": {name: sum(weight.numel() for weight in net.parameters()) for name, net in model.nets.named().items()},
+            "parameters": _parameters(model.nets.named()) if isinstance(model, UnpairedGan) else {},
             "photos": len(domain_a),
             "signatures": len(domain_b),
             "classes": list(classes),
@@ -108,9 +111,13 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
             "attempts_given_up": lost,
         }
         write_json(work / "train.json", facts)
-        return Outcome({key: facts[key] for key in ("preset", "steps", "photos", "signatures", "classes")})
+        return Outcome({key: facts[key] for key in ("translator", "preset", "steps", "photos", "signatures", "classes")})
 
     return run_stage("train", config, {"photos": photos, "signatures": signatures}, out, run, body)
+
+
+def _parameters(nets: Mapping[str, Any]) -> dict[str, int]:
+    return {name: sum(weight.numel() for weight in net.parameters()) for name, net in nets.items()}
 
 
 def _start_afresh(work: Path, lost: list[dict[str, int]]) -> None:

@@ -1,0 +1,124 @@
+"""Which translators there are, and what an object must offer to be one; importable without torch."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from threatray.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+    from threatray.synthesis.config import TrainConfig
+    from threatray.synthesis.domain import DomainSet
+    from threatray.synthesis.train import FitResult, Progress, Samples
+
+TRANSLATORS: Final = {
+    "cyclegan": "threatray.synthesis.train:CycleGan",
+    "cut": "threatray.synthesis.cut:Cut",
+    "fastcut": "threatray.synthesis.cut:FastCut",
+}
+"""Short name -> module and attribute."""
+
+_ENTRY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_OFFERED: Final = ("fit", "translate", "restore")
+
+
+class UnpairedTranslator(Protocol):
+    """Learns from photos and signatures that are no pairs, then makes signatures of photos.
+
+    Any object will do. It is made by calling what its entry names with ``(config, class_names, channels_b, seed=...)``; ``UnpairedGan``
+    gives the loop, the averaged weights and the checkpoint to those that train networks against discriminators.
+    """
+
+    def fit(
+        self,
+        domain_a: DomainSet,
+        domain_b: DomainSet,
+        *,
+        checkpoint: Path | None = None,
+        on_progress: Progress | None = None,
+        on_samples: Callable[[Samples], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> FitResult:
+        """Train up to ``config.steps``.
+
+        ``checkpoint``, if given, is a file that exists afterwards, made by ``save_checkpoint`` of a state that begins with ``heading``; if
+        it exists before, training goes on from there and ends with the bytes of an undisturbed one.
+        """
+        ...
+
+    def translate(self, photos: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """(N, 4, S, S) canvas photos with masks to (N, C, S, S) encoded transmissions in [-1, 1]; what lies outside a mask is not used."""
+        ...
+
+    def restore(self, path: Path) -> None:
+        """Become what ``fit`` saved in this checkpoint."""
+        ...
+
+
+def check_translator_name(name: str) -> None:
+    """Complain about a name that is neither known nor written ``module:attribute``.
+
+    Raises:
+        ConfigError: It is neither.
+
+    Example:
+        >>> check_translator_name("fast-cut")
+        Traceback (most recent call last):
+        threatray.errors.ConfigError: train: translator is one of cyclegan, cut, fastcut, or your own 'module:attribute'; got 'fast-cut'.
+    """
+    if name not in TRANSLATORS and not _ENTRY.fullmatch(name):
+        raise ConfigError(f"train: translator is one of {', '.join(TRANSLATORS)}, or your own 'module:attribute'; got {name!r}.")
+
+
+def translator_class(name: str) -> Callable[..., UnpairedTranslator]:
+    """The class (or function) that makes the translators of a name.
+
+    Raises:
+        ConfigError: The module cannot be imported, has no such attribute, or what is there does not offer all of ``fit``, ``translate``
+            and ``restore``.
+
+    Note:
+        A name of your own imports that module, so it must be installed or on ``PYTHONPATH``, and runs what the module runs when imported.
+
+    Example:
+        >>> translator_class("cyclegan").__name__
+        'CycleGan'
+    """
+    check_translator_name(name)
+    module, attribute = TRANSLATORS.get(name, name).split(":")
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise ConfigError(f"train: translator {name!r}: {error}. Install it, or put its folder on PYTHONPATH.") from None
+    except AttributeError:
+        raise ConfigError(f"train: translator {name!r}: module {module} has no {attribute!r}.") from None
+    missing = [each for each in _OFFERED if not callable(getattr(found, each, None))]
+    if missing:
+        raise ConfigError(f"train: translator {name!r} offers no {', '.join(missing)}; it needs {', '.join(_OFFERED)}.")
+    return found  # type: ignore[no-any-return]
+
+
+def make_translator(config: TrainConfig, class_names: tuple[str, ...], channels_b: tuple[str, ...], *, seed: int) -> UnpairedTranslator:
+    """An untrained translator of ``config.translator``.
+
+    Raises:
+        ConfigError: See ``translator_class``; or the translator refuses the configuration.
+    """
+    return translator_class(config.translator)(config, class_names, channels_b, seed=seed)
+
+
+def heading(config: TrainConfig, class_names: tuple[str, ...], channels_b: tuple[str, ...], seed: int) -> dict[str, Any]:
+    """What every checkpoint begins with, so that it says which translator made it and what it translates."""
+    return {
+        "config": json.dumps(config.as_json(), sort_keys=True),
+        "class_names": list(class_names),
+        "channels_b": list(channels_b),
+        "seed": seed,
+    }

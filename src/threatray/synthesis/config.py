@@ -10,6 +10,7 @@ from typing import Any, Self
 from threatray.errors import ConfigError
 from threatray.synthesis.encoding import Encoding
 from threatray.synthesis.framing import Pose
+from threatray.synthesis.validation import ValidationConfig
 
 
 class Adversarial(StrEnum):
@@ -128,6 +129,7 @@ class TrainConfig:
         pose: How objects lie on the canvas.
         checkpoint_every: Steps between checkpoints; the last step always saves.
         sample_every: Steps between sample grids; 0 for none.
+        validation: What is held back, when the model is examined on it, and when that ends the training.
         threads: Threads of torch. Their number can change the last bit, so it belongs to the configuration.
 
     Raises:
@@ -154,6 +156,7 @@ class TrainConfig:
     pose: Pose = Pose.STRETCHED
     checkpoint_every: int = 200
     sample_every: int = 0
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -225,5 +228,6 @@ class TrainConfig:
             "weights": Weights(**{**value["weights"], "adversarial": Adversarial(value["weights"]["adversarial"])}),
             "augment": AugmentConfig(**value["augment"]),
             "encoding": Encoding(**value["encoding"]),
+            "validation": ValidationConfig(**value.get("validation", {})),
         }
         return cls(**{**value, **nested})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -14,6 +16,7 @@ from threatray.core.files import whole_file
 from threatray.errors import DataError
 
 CHECKPOINT_FORMAT: Final = 1
+BEST: Final = "best.pt"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -55,3 +58,60 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != CHECKPOINT_FORMAT:
         raise DataError(f"{path}: not a threatray checkpoint of format {CHECKPOINT_FORMAT}. Train again with this version.")
     return state
+
+
+class KeptCheckpoints:
+    """The last checkpoint, the one before it, and the best, side by side.
+
+    The one before is the last but one of the regular saves: what a Ctrl-C saved in between is replaced, so that a training that was
+    interrupted ends with the same files as one that was not.
+
+    Args:
+        path: The last checkpoint. The one before it is ``<stem>_previous.pt``, the best ``best.pt``.
+        every: Steps between regular saves.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        self.path, self._every = path, every
+        self.previous, self.best = path.with_name(f"{path.stem}_previous{path.suffix}"), path.with_name(BEST)
+        self.saved: int | None = None
+
+    def load(self) -> dict[str, Any] | None:
+        """The state to go on from; the one before where the last cannot be read; None where nothing was saved.
+
+        Raises:
+            DataError: Neither of them can be read.
+        """
+        state = None
+        if self.path.is_file():
+            try:
+                state = load_checkpoint(self.path)
+            except DataError:
+                if not self.previous.is_file():
+                    raise
+                self.path.unlink()
+        if state is None and self.previous.is_file():
+            state = load_checkpoint(self.previous)
+        self.saved = None if state is None else int(state["step"])
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Save the last state; what was the last becomes the one before."""
+        if self.path.is_file() and self.saved is not None and self.saved % self._every == 0:
+            _copy(self.path, self.previous)
+        save_checkpoint(self.path, state)
+        self.saved = int(state["step"])
+
+    def save_best(self, state: dict[str, Any]) -> None:
+        """Save a state that is better than all before."""
+        save_checkpoint(self.best, state)
+
+
+def _copy(path: Path, to: Path) -> None:
+    """A second name for the same bytes, or a copy where the disk knows no second names."""
+    with whole_file(to) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)

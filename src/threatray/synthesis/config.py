@@ -11,6 +11,7 @@ from threatray.errors import ConfigError
 from threatray.synthesis.encoding import Encoding
 from threatray.synthesis.framing import Pose
 from threatray.synthesis.translator import check_translator_name
+from threatray.synthesis.validation import ValidationConfig
 
 
 class Adversarial(StrEnum):
@@ -161,6 +162,7 @@ class TrainConfig:
         pose: How objects lie on the canvas.
         checkpoint_every: Steps between checkpoints; the last step always saves.
         sample_every: Steps between sample grids; 0 for none.
+        validation: What is held back, when the model is examined on it, and when that ends the training.
         threads: Threads of torch. Their number can change the last bit, so it belongs to the configuration.
 
     Raises:
@@ -189,6 +191,7 @@ class TrainConfig:
     pose: Pose = Pose.STRETCHED
     checkpoint_every: int = 200
     sample_every: int = 0
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -262,5 +265,6 @@ class TrainConfig:
             "nce": NceConfig(**value.get("nce", {})),
             "augment": AugmentConfig(**value["augment"]),
             "encoding": Encoding(**value["encoding"]),
+            "validation": ValidationConfig(**value.get("validation", {})),
         }
         return cls(**{**value, **nested})

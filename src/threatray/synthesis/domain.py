@@ -132,6 +132,18 @@ class DomainSet:
         """Positions of one class's objects, ascending."""
         return np.flatnonzero(self.class_index.numpy() == index)
 
+    def part(self, places: NDArray[Any]) -> DomainSet:
+        """Some of the objects, by position or by a mask of booleans.
+
+        Raises:
+            DataError: None is left.
+        """
+        index = np.arange(len(self))[places]
+        chosen = torch.from_numpy(index)
+        return DomainSet(
+            self.tensors[chosen], self.class_index[chosen], tuple(self.ids[place] for place in index), self.class_names, self.channels
+        )
+
     @classmethod
     def of_photos(
         cls,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import torch
 
+from threatray.synthesis.diseases import drawn
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.train import TrainingFailed, UnpairedGan
 
@@ -43,7 +44,7 @@ class DrawingHealth:
     def __init__(self, domain_a: DomainSet, domain_b: DomainSet) -> None:
         places = torch.linspace(0, len(domain_a) - 1, min(_LOOKED_AT, len(domain_a))).round().long()
         self._photos, self._classes = domain_a.tensors[places], domain_a.class_index[places]
-        self._real = _drawn(domain_b.tensors[:, :-1], domain_b.tensors[:, -1:])
+        self._real = drawn(domain_b.tensors[:, :-1], domain_b.tensors[:, -1:])
 
     def look(self, model: UnpairedGan[Any], step: int) -> None:
         """Raise if the generator draws nearly nothing. Looks at the model alone, so that a resumed training decides alike.
@@ -55,11 +56,6 @@ class DrawingHealth:
             return
         mask = self._photos[:, -1:]
         with torch.no_grad():
-            share = _drawn(model.nets.gen_ab(self._photos[:, :-1], mask, self._classes), mask) / max(self._real, 1e-6)
+            share = drawn(model.nets.gen_ab(self._photos[:, :-1], mask, self._classes), mask) / max(self._real, 1e-6)
         if share < _LEAST_SHARE:
             raise StoppedDrawingError(step, share)
-
-
-def _drawn(encoded: torch.Tensor, mask: torch.Tensor) -> float:
-    """Mean distance from air (+1) over the objects."""
-    return float(((1.0 - encoded) * mask).sum() / (mask.sum() * encoded.shape[1]).clamp(min=1e-6))

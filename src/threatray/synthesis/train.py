@@ -14,7 +14,7 @@ import torch
 
 from threatray.core import derive, stream
 from threatray.errors import ConfigError, DataError, ThreatrayError
-from threatray.synthesis.checkpoint import load_checkpoint, save_checkpoint
+from threatray.synthesis.checkpoint import KeptCheckpoints, load_checkpoint, save_checkpoint
 from threatray.synthesis.config import TrainConfig
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.image_pool import ImagePool
@@ -23,6 +23,7 @@ from threatray.synthesis.sampling import PairSampler
 from threatray.synthesis.step import Batch, CycleGanNets, Optimisers, Pools, StepLosses, train_step
 from threatray.synthesis.threads import fixed_threads
 from threatray.synthesis.translator import heading
+from threatray.synthesis.validation import CRITERION, BestSoFar, Examine
 
 
 class TrainingFailed(ThreatrayError):  # noqa: N818  (says what happened)
@@ -73,6 +74,8 @@ class FitResult:
         seconds: Wall time of this call.
         data_wait: Share of it spent on making batches.
         missing: Classes that were left out for lack of photos or signatures.
+        best_step: When the best examination was; 0 where there was none.
+        stopped_early: Whether patience ended it before ``config.steps``.
     """
 
     steps: int
@@ -81,6 +84,8 @@ class FitResult:
     seconds: float
     data_wait: float
     missing: tuple[str, ...]
+    best_step: int = 0
+    stopped_early: bool = False
 
 
 Progress = Callable[[int, int, Any, float], None]
@@ -115,7 +120,7 @@ class UnpairedGan(Generic[NetsT]):
     ) -> None:
         self.config, self.class_names, self.channels_b, self.seed = config, tuple(class_names), tuple(channels_b), seed
         self.nets = nets
-        self.ema = copy.deepcopy(self.nets.gen_ab).requires_grad_(False)
+        self.ema = copy.deepcopy(self.nets.gen_ab).requires_grad_(False).eval()
         self._optimisers = Optimisers(
             _adam([net for name, net in nets.named().items() if name in learners], config.lr_generators),
             _adam([net for name, net in nets.named().items() if name not in learners], config.lr_discriminators),
@@ -123,6 +128,7 @@ class UnpairedGan(Generic[NetsT]):
         self._pools = {name: ImagePool(config.pool_size) for name in pools}
         self._pool_rng = stream(seed, "pool")
         self._sampler_state = json.dumps(stream(seed, "sampler").bit_generator.state)
+        self._best = BestSoFar()
         self.step = 0
 
     def fit(
@@ -134,16 +140,20 @@ class UnpairedGan(Generic[NetsT]):
         on_progress: Progress | None = None,
         on_samples: Callable[[Samples], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        examine: Examine | None = None,
     ) -> FitResult:
         """Train up to ``config.steps``; go on from ``checkpoint`` if that file exists.
 
         Args:
             domain_a: Photos.
             domain_b: Signatures.
-            checkpoint: Where the whole state is saved, atomically, every ``checkpoint_every`` steps, on a stop, and at the end.
+            checkpoint: Where the whole state is saved, atomically, every ``checkpoint_every`` steps, on a stop, and at the end; the one
+                before it and the best stay beside it, see ``KeptCheckpoints``.
             on_progress: Called after every step with (steps done, steps in all, losses, seconds this step waited for data).
             on_samples: Called every ``sample_every`` steps.
             should_stop: Asked before every step; True saves and returns.
+            examine: Measures this model on what was held back, whenever ``config.validation`` says so. The lowest ``kid`` is the best;
+                patience at its end ends the training.
 
         Raises:
             ConfigError: The checkpoint was made with another configuration, seed or set of classes.
@@ -151,13 +161,15 @@ class UnpairedGan(Generic[NetsT]):
             TrainingFailed: A loss became NaN or infinite.
         """
         self._check(domain_a, domain_b)
-        if checkpoint is not None and checkpoint.is_file():
-            self._restore(load_checkpoint(checkpoint), checkpoint)
+        kept = None if checkpoint is None else KeptCheckpoints(checkpoint, self.config.checkpoint_every)
+        if kept is not None and (state := kept.load()) is not None:
+            self._restore(state, kept.path)
+        validation = self.config.validation
         sampler = PairSampler(domain_a, domain_b, self.config.batch_size, self.config.augment, stream(self.seed, "sampler"))
         sampler.restore(self._sampler_state)
         began, waited, losses, last_saved = time.perf_counter(), 0.0, None, self.step
         with fixed_threads(self.config.threads):
-            while self.step < self.config.steps:
+            while self.step < self.config.steps and not self._best.spent(validation.patience):
                 if should_stop is not None and should_stop():
                     break
                 start = time.perf_counter()
@@ -167,7 +179,7 @@ class UnpairedGan(Generic[NetsT]):
                 waited += wait
                 losses = self._advance(batch)
                 if not losses.finite():
-                    saved = f"The last good state is step {last_saved} in {checkpoint}" if checkpoint else "No checkpoint was asked for"
+                    saved = _where(kept, last_saved)
                     raise TrainingFailed(
                         f"train: step {self.step + 1}: a loss is not a number ({losses}). Batch: {sampler.names(plan)}. {saved}. "
                         "Lower the learning rates."
@@ -179,27 +191,34 @@ class UnpairedGan(Generic[NetsT]):
                 if on_samples is not None and self.config.sample_every and self.step % self.config.sample_every == 0:
                     with torch.no_grad():
                         on_samples(Samples(self.step, batch, self.ema(batch.real_a, batch.mask_a, batch.class_index)))
-                if checkpoint is not None and self.step % self.config.checkpoint_every == 0:
-                    self.save(checkpoint)
+                if examine is not None and validation.due(self.step, self.config.steps):
+                    better = self._best.note(self.step, examine(self, self.step)[CRITERION])
+                    if better and kept is not None:
+                        kept.save_best(self.state())
+                if kept is not None and self.step % self.config.checkpoint_every == 0:
+                    kept.save(self.state())
                     last_saved = self.step
-        if checkpoint is not None and (self.step != last_saved or not checkpoint.is_file()):
-            self.save(checkpoint)
+        if kept is not None and (self.step != last_saved or not kept.path.is_file()):
+            kept.save(self.state())
+        early = self._best.spent(validation.patience) and self.step < self.config.steps
         seconds = time.perf_counter() - began
         share = waited / seconds if seconds > 0 else 0.0
-        return FitResult(self.step, self.step >= self.config.steps, losses, seconds, share, sampler.missing)
+        done = early or self.step >= self.config.steps
+        return FitResult(self.step, done, losses, seconds, share, sampler.missing, self._best.step, early)
+
+    def restore(self, path: Path) -> None:
+        """Become what a checkpoint of this training holds.
+
+        Raises:
+            ConfigError: It was made with another configuration, seed or set of classes.
+            DataError: The file is missing or broken.
+        """
+        self._restore(load_checkpoint(path), path)
 
     def translate(self, photos: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """What the averaged generator makes of (N, 4, S, S) canvas photos: encoded transmissions, exactly 1 outside the masks."""
         with torch.no_grad():
             return self.ema(photos[:, :-1], photos[:, -1:], class_index)  # type: ignore[no-any-return]
-
-    def restore(self, path: Path) -> None:
-        """Become what was saved; the configuration, the seed and the classes must be equal.
-
-        Raises:
-            ConfigError: They are not.
-        """
-        self._restore(load_checkpoint(path), path)
 
     def save(self, path: Path) -> None:
         """Write the whole state to one file."""
@@ -219,6 +238,7 @@ class UnpairedGan(Generic[NetsT]):
             "pools": {name: pool.state_dict() for name, pool in self._pools.items()},
             "pool_rng": json.dumps(self._pool_rng.bit_generator.state),
             "sampler": self._sampler_state,
+            "best": self._best.state(),
         }
 
     def _restore(self, state: dict[str, Any], path: Path) -> None:
@@ -242,6 +262,7 @@ class UnpairedGan(Generic[NetsT]):
             pool.load_state_dict(state["pools"][name])
         self._pool_rng.bit_generator.state = json.loads(state["pool_rng"])
         self._sampler_state = state["sampler"]
+        self._best.restore(state["best"])
         self.step = state["step"]
 
     def _update(self, batch: Batch) -> Losses:
@@ -303,6 +324,13 @@ class CycleGan(UnpairedGan[CycleGanNets]):
 
     def _update(self, batch: Batch) -> StepLosses:
         return train_step(self.nets, self._optimisers, Pools(**self._pools), batch, self.config.weights, self._pool_rng)
+
+
+def _where(kept: KeptCheckpoints | None, step: int) -> str:
+    """Where the last good state lies, for a message."""
+    if kept is None:
+        return "No checkpoint was asked for"
+    return f"The last good state is step {step} in {kept.path}" if kept.path.is_file() else "No checkpoint was saved yet"
 
 
 def _adam(nets: list[torch.nn.Module], rate: float) -> torch.optim.Optimizer:

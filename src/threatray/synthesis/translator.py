@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from threatray.synthesis.config import TrainConfig
     from threatray.synthesis.domain import DomainSet
     from threatray.synthesis.train import FitResult, Progress, Samples
+    from threatray.synthesis.validation import Examine
 
 TRANSLATORS: Final = {
     "cyclegan": "threatray.synthesis.train:CycleGan",
@@ -45,11 +46,13 @@ class UnpairedTranslator(Protocol):
         on_progress: Progress | None = None,
         on_samples: Callable[[Samples], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        examine: Examine | None = None,
     ) -> FitResult:
         """Train up to ``config.steps``.
 
         ``checkpoint``, if given, is a file that exists afterwards, made by ``save_checkpoint`` of a state that begins with ``heading``; if
-        it exists before, training goes on from there and ends with the bytes of an undisturbed one.
+        it exists before, training goes on from there and ends with the bytes of an undisturbed one. ``examine`` measures this object
+        (through ``translate``) at a step; whoever calls it keeps the best state beside the checkpoint, see ``KeptCheckpoints``.
         """
         ...
 

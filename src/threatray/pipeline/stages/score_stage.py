@@ -29,7 +29,7 @@ from threatray.errors import ConfigError, DataError
 from threatray.photos.crop import ObjectCrop
 from threatray.photos.library import read_crops
 from threatray.pipeline.stage import Outcome, Run, run_stage
-from threatray.pipeline.stages.train_stage import CHECKPOINT
+from threatray.pipeline.stages.train_stage import chosen_checkpoint
 from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED
 from threatray.tip.library import SignatureLibrary, write_index, write_signature
 
@@ -88,7 +88,7 @@ def score(
         from threatray.synthesis.threads import fixed_threads
         from threatray.synthesis.translate import Translator
 
-        translator = Translator.load(train / CHECKPOINT)
+        translator = Translator.load(chosen_checkpoint(train))
         threads = translator.config.threads
         real = _load_all(signatures, OriginKind.REAL)
         crops = {crop.id: crop for crop in read_crops(photos)}

@@ -13,7 +13,7 @@ from threatray.core.manifest import RunManifest
 from threatray.errors import CheckFailed
 from threatray.photos.library import read_crops
 from threatray.pipeline.stage import Outcome, Run, run_stage
-from threatray.pipeline.stages.train_stage import CHECKPOINT
+from threatray.pipeline.stages.train_stage import chosen_checkpoint
 from threatray.synthesis.gate import GateConfig
 from threatray.tip.library import SignatureLibrary, write_index, write_signature
 
@@ -50,7 +50,7 @@ def translate(config: TranslateConfig, photos: Path, signatures: Path, train: Pa
         from threatray.synthesis.threads import fixed_threads
         from threatray.synthesis.translate import Translator
 
-        translator = Translator.load(train / CHECKPOINT)
+        translator = Translator.load(chosen_checkpoint(train))
         crops = read_crops(photos)
         library = SignatureLibrary.open(signatures)
         real = [library.load(name) for name in library.select(kind=OriginKind.REAL).ids()]

@@ -213,3 +213,66 @@ def test_summing_up_needs_no_torch() -> None:
 
     code = "import sys, threatray.uplift.summary, threatray.uplift.experiment, threatray.uplift.config; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def swapped(result: JobResult, names: dict[str, str]) -> JobResult:
+    test = [replace(one, truth_labels=tuple(names.get(label, label) for label in one.truth_labels)) for one in result.test]
+    return replace(result, test=tuple(test))
+
+
+def test_swapped_test_labels_are_shown(sets: Sets) -> None:
+    results = jobs(sets, ("real_only", "synthesis"), (0, 1), StubConfig(gain=0.5))
+    assert not [note for note in summarise(results).notes if "exchanged" in note]
+    exchanged = [swapped(result, {"gun": "knife", "knife": "gun"}) for result in results]
+    notes = [note for note in summarise(exchanged).notes if "exchanged" in note]
+    assert len(notes) == 2
+    assert notes[0].startswith("Test labels look exchanged: of 80 found threats labelled 'gun', detectors called 80 'knife'; on validation")
+
+
+def test_threats_and_benign_bags_exchanged_in_the_test_set_are_shown(sets: Sets) -> None:
+    results = jobs(sets, ("synthesis",), (0, 1), StubConfig(gain=0.5))
+    threats = [one for one in results[0].test if one.has_threat]
+    exchanged = []
+    for result in results:
+        given = iter(threats)
+        test = []
+        for one in result.test:
+            truth = None if one.has_threat else next(given, None)
+            boxes, labels = (truth.truth_boxes, truth.truth_labels) if truth else ((), ())
+            test.append(replace(one, truth_boxes=boxes, truth_labels=labels))
+        exchanged.append(replace(result, test=tuple(test)))
+    notes = [note for note in summarise(exchanged).notes if "exchanged" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("Threat and benign look exchanged in the test set")
+
+
+def test_each_level_of_difficulty_has_its_own_figures(sets: Sets) -> None:
+    pools, validation, test = sets
+    levels = {True: ("easy", "hard"), False: ("", "")}
+    marked = MemoryPool(tuple(replace(image, difficulty=levels[image.has_threat][place % 2]) for place, image in enumerate(test.images)))
+    result = run_job(STANDARD_ARMS["real_only"], 0, pools, validation, marked, StubConfig(gain=0.5), classes=CLASSES)
+    assert JobResult.from_json(json.loads(json.dumps(result.to_json()))) == result
+    blind = [replace(one, found=Detections.none()) if one.difficulty == "hard" else one for one in result.test]
+    summary = summarise([replace(result, test=tuple(blind))])
+    assert summary.figure("real_only", "tpr_at/hard").mean == 0
+    assert summary.figure("real_only", "ap50_at/hard").mean == 0
+    assert summary.figure("real_only", "tpr_at/easy").mean > 0.8
+    every = summary.figure("real_only", "tpr").mean
+    assert every == pytest.approx(summary.figure("real_only", "tpr_at/easy").mean / 2)
+    assert not any(measure.name.startswith("tpr_at/") for measure in summarise(jobs(sets, ("real_only",), (0,))).measures)
+
+
+def test_scaling_is_fitted_on_validation_alone(sets: Sets) -> None:
+    result = jobs(sets, ("synthesis",), (0,), StubConfig(gain=0.7))[0]
+    names = [measure.name for measure in summarise([result]).measures]
+    assert {"ece", "ece_scaled"} <= set(names)
+
+    def boast(found: Detections) -> Detections:
+        return replace(found, scores=tuple(min(1.0, 0.9 + score / 10) for score in found.scores))
+
+    loud = [tuple(replace(one, found=boast(one.found)) for one in part) for part in (result.validation, result.test)]
+    summary = summarise([replace(result, validation=loud[0], test=loud[1])])
+    assert summary.figure("synthesis", "ece").mean > 0.4
+    assert summary.figure("synthesis", "ece_scaled").mean < 0.2
+    lost = replace(result, test=loud[1])  # the validation set's own scores no longer fit the test set's
+    assert summarise([lost]).figure("synthesis", "ece_scaled").mean > 0.4

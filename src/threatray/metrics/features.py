@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 from threatray.errors import DataError
 
 Features = NDArray[np.float64]
+
+_MOST_EXACT: Final = 500_000_000
+"""Products of a distance matrix (N M D) above which it is taken by matrix multiplication, which is faster and rounds more."""
+_BLOCK_ROWS: Final = 1000
 
 
 def checked(name: str, features: NDArray[Any], *, least: int = 2) -> Features:
@@ -56,3 +61,39 @@ def squared_distances(a: Features, b: Features) -> Features:
 
     distances: Features = cdist(a, b, "sqeuclidean")
     return distances
+
+
+def distance_blocks(a: Features, b: Features) -> Iterator[tuple[slice, Features]]:
+    """The rows of `squared_distances` in blocks, so that large sets need no matrix of all pairs.
+
+    Large sets are compared as |x|^2 + |y|^2 - 2 x.y: equal rows may then differ by rounding, some 1e-14 of their squared length.
+
+    Example:
+        >>> [(rows, found.shape) for rows, found in distance_blocks(np.zeros((1500, 2)), np.ones((3, 2)))]
+        [(slice(0, 1000, None), (1000, 3)), (slice(1000, 1500, None), (500, 3))]
+    """
+    fast = len(a) * len(b) * a.shape[1] > _MOST_EXACT
+    lengths = (b**2).sum(axis=1)
+    for start in range(0, len(a), _BLOCK_ROWS):
+        rows = slice(start, min(start + _BLOCK_ROWS, len(a)))
+        if fast:
+            found = a[rows] @ b.T
+            found *= -2.0
+            found += (a[rows] ** 2).sum(axis=1)[:, None]
+            found += lengths
+            yield rows, np.maximum(found, 0.0, out=found)
+        else:
+            yield rows, squared_distances(a[rows], b)
+
+
+def mean_interval(values: Features) -> tuple[float, float]:
+    """The 95 % interval of a mean over items: what a bootstrap over them tends to.
+
+    Example:
+        >>> low, high = mean_interval(np.array([0.0, 1.0, 0.0, 1.0]))
+        >>> round(low, 2), round(high, 2)
+        (0.01, 0.99)
+    """
+    mean = float(values.mean())
+    half = 1.96 * float(values.std()) / float(np.sqrt(len(values)))
+    return mean - half, mean + half

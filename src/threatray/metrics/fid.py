@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from threatray.core import Score
 from threatray.errors import DataError
 from threatray.metrics.features import Features, checked_pair
+
+_MOST_RESAMPLED: Final = 512
 
 
 def gaussian_frechet(mean_a: Features, covariance_a: Features, mean_b: Features, covariance_b: Features) -> float:
@@ -43,7 +45,15 @@ def gaussian_frechet(mean_a: Features, covariance_a: Features, mean_b: Features,
     return max(distance, 0.0)
 
 
-def fid(first: NDArray[Any], second: NDArray[Any], *, extractor: str, name: str = "fid") -> Score:
+def fid(
+    first: NDArray[Any],
+    second: NDArray[Any],
+    *,
+    extractor: str,
+    name: str = "fid",
+    rng: np.random.Generator | None = None,
+    resamples: int = 50,
+) -> Score:
     """Frechet distance of Gaussians fitted to two sets of features, without shrinkage.
 
     Args:
@@ -51,6 +61,8 @@ def fid(first: NDArray[Any], second: NDArray[Any], *, extractor: str, name: str 
         second: (n, D).
         extractor: The features' name. Only with the Inception network of 2015 is this the published FID.
         name: The figure's name.
+        rng: Draws a bootstrap over the rows of both sets, whose spread gives an interval; none if None.
+        resamples: Of the bootstrap. There is no interval where sets and features all go beyond 512: it would take minutes.
 
     Raises:
         DataError: Too few rows, unequal D, not finite.
@@ -67,6 +79,21 @@ def fid(first: NDArray[Any], second: NDArray[Any], *, extractor: str, name: str 
     a, b = checked_pair(first, second)
     if a.shape[1] > 4096:
         raise DataError(f"fid: {a.shape[1]} features make a covariance of {a.shape[1]} squared; use at most 4096.")
-    covariances = [np.atleast_2d(np.cov(values, rowvar=False)) for values in (a, b)]
-    value = gaussian_frechet(a.mean(axis=0), covariances[0], b.mean(axis=0), covariances[1])
-    return Score(name, value, None, None, len(a) + len(b), extractor, higher_is_better=False)
+    value, low, high = _frechet(a, b), None, None
+    if rng is not None and min(len(a), len(b), a.shape[1]) <= _MOST_RESAMPLED:
+        drawn = [_frechet(*(one[rng.integers(len(one), size=len(one))] for one in (a, b))) for _ in range(resamples)]
+        half = 1.96 * float(np.std(drawn, ddof=1))
+        low, high = max(0.0, value - half), value + half
+    return Score(name, value, low, high, len(a) + len(b), extractor, higher_is_better=False)
+
+
+def _frechet(a: Features, b: Features) -> float:
+    """Through the covariances or, where that is smaller, the products of all rows: the same figure."""
+    means, few = (a.mean(axis=0), b.mean(axis=0)), min(len(a), len(b))
+    if few >= a.shape[1]:
+        covariances = [np.atleast_2d(np.cov(values, rowvar=False)) for values in (a, b)]
+        return gaussian_frechet(means[0], covariances[0], means[1], covariances[1])
+    x, y = ((values - mean) / np.sqrt(len(values) - 1) for values, mean in zip((a, b), means, strict=True))
+    # With S = X'X, the trace of (S_a^1/2 S_b S_a^1/2)^1/2 is the sum of the singular values of X_a X_b'.
+    cross = float(np.linalg.svd(x @ y.T, compute_uv=False).sum())
+    return max(0.0, float(((means[0] - means[1]) ** 2).sum() + (x**2).sum() + (y**2).sum() - 2.0 * cross))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from threatray.core import Score
 from threatray.errors import ConfigError
-from threatray.metrics.features import Features, checked_pair, squared_distances
+from threatray.metrics.features import Features, checked_pair, distance_blocks, mean_interval
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ def precision_recall(real: NDArray[Any], made: NDArray[Any], *, extractor: str, 
         ConfigError: k does not fit the sets.
         DataError: Unequal D, not finite.
 
+    Intervals are over the items counted (made ones for precision and density, real ones for recall and coverage), the balls as they are.
+
     Source:
         Kynkaanniemi et al. 2019; Naeem et al. 2020.
 
@@ -54,21 +56,28 @@ def precision_recall(real: NDArray[Any], made: NDArray[Any], *, extractor: str, 
             f"precision_recall: neighbours must lie in [1, {min(len(a), len(b)) - 1}] for {len(a)} and {len(b)} items, got {neighbours}."
         )
     radius_a, radius_b = _radius(a, neighbours), _radius(b, neighbours)
-    between = squared_distances(a, b)
-    in_real = between <= radius_a[:, None]
-    in_made = between <= radius_b[None, :]
-    shares = {
-        "precision": float(in_real.any(axis=0).mean()),
-        "recall": float(in_made.any(axis=1).mean()),
-        "density": float(in_real.sum(axis=0).mean() / neighbours),
-        "coverage": float(in_real.any(axis=1).mean()),
+    inside_real, found_real, covered = np.zeros(len(b)), np.zeros(len(a)), np.zeros(len(a))
+    for rows, between in distance_blocks(a, b):
+        in_real = between <= radius_a[rows, None]
+        inside_real += in_real.sum(axis=0)
+        covered[rows] = in_real.any(axis=1)
+        found_real[rows] = (between <= radius_b[None, :]).any(axis=1)
+    counted = {
+        "precision": (inside_real > 0).astype(np.float64),
+        "recall": found_real,
+        "density": inside_real / neighbours,
+        "coverage": covered,
     }
-    return PrecisionRecall(
-        **{name: Score(name, value, None, None, len(a) + len(b), extractor, higher_is_better=True) for name, value in shares.items()}
-    )
+    return PrecisionRecall(**{name: _score(name, values, len(a) + len(b), extractor) for name, values in counted.items()})
+
+
+def _score(name: str, values: Features, items: int, extractor: str) -> Score:
+    low, high = mean_interval(values)
+    most = np.inf if name == "density" else 1.0
+    return Score(name, float(values.mean()), max(0.0, low), min(most, high), items, extractor, higher_is_better=True)
 
 
 def _radius(values: Features, neighbours: int) -> Features:
     """Squared distance to the k-th neighbour; the item itself is the zeroth."""
-    radius: Features = np.partition(squared_distances(values, values), neighbours, axis=1)[:, neighbours]
-    return radius
+    found = [np.partition(distances, neighbours, axis=1)[:, neighbours] for _, distances in distance_blocks(values, values)]
+    return np.concatenate(found)

@@ -156,7 +156,7 @@ def sweep_table(rows: list[dict[str, Any]]) -> str:
         measure  real  scans  arm           against    there  change  interval       verdict
         ap50       10     20  synthesis_x1  real_only   20.0    +5.0  [-1.0, +11.0]  no effect shown
     """
-    shown = [row for row in rows if "/" not in row["measure"] and "benign" not in row["measure"]]
+    shown = [row for row in rows if not any(word in row["measure"] for word in ("/", "benign", "ece"))]
     lines = [("measure", "real", "scans", "arm", "against", "there", "change", "interval", "verdict")]
     for row in sorted(shown, key=lambda one: one["measure"]):
         interval = "unknown" if row["low"] is None else f"[{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"

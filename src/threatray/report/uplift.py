@@ -35,6 +35,8 @@ class Uplift:
         differences: Differences from the baseline, measures of all classes.
         class_differences: Differences from the baseline in the AP50 of each class.
         per_class: AP50 of each class in each arm.
+        per_level: TPR and AP50 of each level of difficulty in each arm.
+        level_differences: Differences from the baseline in them.
         plots: A few measures over all arms.
         suspects: Benign pictures whose labels are worth checking.
         notes: How to read the figures, and what is missing.
@@ -46,6 +48,8 @@ class Uplift:
     differences: Table
     class_differences: Table
     per_class: Table
+    per_level: Table
+    level_differences: Table
     plots: tuple[MeasurePlot, ...]
     suspects: Table
     notes: tuple[str, ...]
@@ -60,7 +64,7 @@ def build_uplift(folder: RunFolder) -> Uplift | None:
         f"A detector was trained in {plural(len(found.arms), 'arm')} on equal budgets, with {plural(found.seeds, 'paired seed')}, "
         "and tested on scans that no arm had seen"
     )
-    overall = [one for one in found.differences if not one.measure.class_name]
+    overall = [one for one in found.differences if one.measure in found.overall]
     if overall:
         decided = sum(one.excludes_zero for one in overall)
         baselines = listed(sorted({f"“{arm_name(one.baseline)}”" for one in overall}))
@@ -74,6 +78,8 @@ def build_uplift(folder: RunFolder) -> Uplift | None:
         differences=_differences(found, found.overall, "Differences from the baseline, in points"),
         class_differences=_differences(found, found.of_classes, "Differences of each class, in points"),
         per_class=_arms(found, found.of_classes, "AP50 of each class: mean over seeds, 95 % interval"),
+        per_level=_arms(found, found.of_levels, "By difficulty: mean over seeds, 95 % interval"),
+        level_differences=_differences(found, found.of_levels, "Differences by difficulty, in points"),
         plots=tuple(_plot(found, measure) for measure in found.overall[:_PLOTTED]),
         suspects=_suspects(found),
         notes=found.notes,

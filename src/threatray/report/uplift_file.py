@@ -11,6 +11,7 @@ from threatray.report.folder import RunFolder
 
 _CONTROLS: Final = ("real_reprojected", "opaque_paste", "alpha_blend")
 _PER_CLASS: Final = "ap50/"
+_PER_LEVEL: Final = ("tpr_at/", "ap50_at/")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Measure:
     def class_name(self) -> str:
         """The class that it is the AP50 of; empty for a measure of all classes."""
         return self.name.removeprefix(_PER_CLASS) if self.name.startswith(_PER_CLASS) else ""
+
+    @property
+    def of_level(self) -> bool:
+        """Whether it is taken over the threats of one level of difficulty."""
+        return self.name.startswith(_PER_LEVEL)
 
     @property
     def better(self) -> str:
@@ -118,7 +124,12 @@ class UpliftFile:
     @property
     def overall(self) -> tuple[Measure, ...]:
         """The measures of all classes together."""
-        return tuple(measure for measure in self.measures if not measure.class_name)
+        return tuple(measure for measure in self.measures if not (measure.class_name or measure.of_level))
+
+    @property
+    def of_levels(self) -> tuple[Measure, ...]:
+        """TPR and AP50 of each level of difficulty."""
+        return tuple(measure for measure in self.measures if measure.of_level)
 
     @property
     def of_classes(self) -> tuple[Measure, ...]:

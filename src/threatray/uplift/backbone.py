@@ -8,6 +8,8 @@ from typing import Final
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
+from threatray.metrics.efficientnet_lite import LEVEL_CHANNELS, EfficientNetLite0
+
 STRIDES: Final = (8, 16, 32)
 
 
@@ -49,4 +51,40 @@ class TinyPyramid(nn.Module):
             if index >= 2:
                 levels[str(index - 2)] = features
         merged: dict[str, Tensor] = self.pyramid(levels)
+        return merged
+
+
+class LitePyramid(nn.Module):
+    """EfficientNet-Lite0 below a three-level feature pyramid; its batch norms keep the statistics of the weights they came with.
+
+    Args:
+        network: With its weights.
+        frozen_blocks: So many first blocks, and the stem if any, do not learn.
+        pyramid_channels: Width of each pyramid level.
+        spread: What normalised pictures (white air 0) were divided by.
+    """
+
+    def __init__(self, network: EfficientNetLite0, frozen_blocks: int, pyramid_channels: int, spread: float) -> None:
+        super().__init__()
+        self.body = network
+        for unused in ("_conv_head", "_bn1", "_fc"):
+            delattr(network, unused)
+        del network._blocks[15:]
+        if frozen_blocks:
+            for part in (network._conv_stem, network._bn0, *network._blocks[:frozen_blocks]):
+                part.requires_grad_(False)
+        self.pyramid = FeaturePyramidNetwork(list(LEVEL_CHANNELS), pyramid_channels)
+        self.out_channels = pyramid_channels
+        self._spread = spread
+
+    def train(self, mode: bool = True) -> LitePyramid:
+        """Learning changes weights, never the body's statistics."""
+        super().train(mode)
+        self.body.eval()
+        return self
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) to levels "0", "1", "2" of (N, pyramid_channels, H / stride, W / stride)."""
+        seen = self.body.levels(images * (2 * self._spread) + 1)  # white air is 1 to the body
+        merged: dict[str, Tensor] = self.pyramid(OrderedDict((str(place), level) for place, level in enumerate(seen)))
         return merged

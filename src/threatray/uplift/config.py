@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from threatray.uplift.detector import TinyFasterRcnn, TorchvisionDetector
 
 
+class Backbone(StrEnum):
+    """What the small detector sees with."""
+
+    TINY = "tiny"
+    """Five stages of 3x3 convolutions, from scratch."""
+    EFFICIENTNET_LITE0 = "efficientnet_lite0"
+    """EfficientNet-Lite0 with ImageNet weights from disk: the package of the extra ``pretrained``, or a file."""
+
+
 @dataclass(frozen=True)
 class FasterRcnnConfig:
     """A Faster R-CNN of about 1.3 million weights, trained from scratch; the defaults take some 90 seconds of one CPU core.
@@ -27,7 +36,11 @@ class FasterRcnnConfig:
         weight_decay: AdamW's.
         clip_norm: Largest norm of a gradient.
         ema_decay: Decay of the running mean of the weights that predicts; 0 predicts with the last weights.
-        stage_channels: Width of the backbone's five stages.
+        backbone: From scratch, or pretrained.
+        backbone_weights: File of the pretrained backbone's weights; the package's if None.
+        frozen_blocks: First blocks of the pretrained backbone that stay as they are.
+        backbone_rate: Learning rate of the pretrained backbone, as a share of the rest's.
+        stage_channels: Width of the tiny backbone's five stages.
         stage_depths: Convolutions in each of them.
         pyramid_channels: Width of the feature pyramid.
         anchor_sizes: Anchor sides in pixels (at ``image_size``) at strides 8, 16 and 32; as many at each.
@@ -56,6 +69,10 @@ class FasterRcnnConfig:
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
     ema_decay: float = 0.97
+    backbone: Backbone = Backbone.TINY
+    backbone_weights: Path | None = None
+    frozen_blocks: int = 3
+    backbone_rate: float = 0.3
     stage_channels: tuple[int, int, int, int, int] = (24, 48, 96, 128, 192)
     stage_depths: tuple[int, int, int, int, int] = (1, 1, 2, 2, 1)
     pyramid_channels: int = 64

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -22,8 +22,9 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from threatray.core import derive, stream
 from threatray.errors import ConfigError, DataError
-from threatray.uplift.backbone import TinyPyramid
-from threatray.uplift.config import FasterRcnnConfig, LargeDetectorConfig
+from threatray.metrics.efficientnet_lite import load_efficientnet_lite0
+from threatray.uplift.backbone import LitePyramid, TinyPyramid
+from threatray.uplift.config import Backbone, FasterRcnnConfig, LargeDetectorConfig
 from threatray.uplift.images import ImagePool, TrainingImage
 from threatray.uplift.predictions import Detections
 from threatray.uplift.protocol import Batches, OnStep
@@ -54,7 +55,12 @@ _ROI_CELLS: Final = 5
 
 
 def _network(config: FasterRcnnConfig, classes: int) -> FasterRCNN:
-    backbone = TinyPyramid(config.stage_channels, config.stage_depths, config.pyramid_channels)
+    backbone: nn.Module
+    if config.backbone is Backbone.TINY:
+        backbone = TinyPyramid(config.stage_channels, config.stage_depths, config.pyramid_channels)
+    else:
+        pretrained = load_efficientnet_lite0(config.backbone_weights)
+        backbone = LitePyramid(pretrained, config.frozen_blocks, config.pyramid_channels, _SPREAD[0])
     names = ["0", "1", "2"]
     width = 256
     network = FasterRCNN(
@@ -109,7 +115,7 @@ class TorchvisionDetector:
             DataError: A label that is not one of the classes, or a loss that is not finite.
         """
         config, network, steps = self.config, self.network, len(batches)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True)
+        optimiser = torch.optim.AdamW(self._groups(), lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True)
         warmup = max(1, round(config.warmup_share * steps))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, warmup, steps))
         mean = copy.deepcopy(network)
@@ -150,6 +156,16 @@ class TorchvisionDetector:
                     names = tuple(self.classes[index - 1] for index in answer["labels"].tolist())
                     found.append(Detections.of(answer["boxes"].numpy() / scale, answer["scores"].numpy(), names))
         return tuple(found)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """A pretrained backbone learns more slowly than what is fresh above it."""
+        config = self.config
+        learning = [one for one in self.network.named_parameters() if one[1].requires_grad]
+        if not isinstance(config, FasterRcnnConfig) or config.backbone is Backbone.TINY:
+            return [{"params": [weights for _, weights in learning]}]
+        body = [weights for name, weights in learning if name.startswith("backbone.body.")]
+        fresh = [weights for name, weights in learning if not name.startswith("backbone.body.")]
+        return [{"params": fresh}, {"params": body, "lr": config.backbone_rate * config.learning_rate}]
 
     def _targets(self, batch: Sequence[TrainingImage]) -> list[dict[str, Tensor]]:
         targets = []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from threatray.core import stream
 from threatray.errors import ConfigError, DataError
 from threatray.uplift.average_precision import IOU_50_95, Matches
+from threatray.uplift.calibration import PlattScaling, calibration_error
 from threatray.uplift.predictions import Judged
 from threatray.uplift.results import JobResult
 from threatray.uplift.statistics import Groups, benign_weights, operating_thresholds, rates_at
@@ -20,6 +21,8 @@ Figures = NDArray[np.float64]
 
 CLASS_PREFIX: Final = "ap50/"
 """Begins the name of a measure of one class."""
+LEVEL_PREFIXES: Final = ("tpr_at/", "ap50_at/")
+"""Begin the names of the measures of one level of difficulty."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class SummarySettings:
         """Name of the headline: the test FPR at the operating point, which is chosen on validation."""
         return f"fpr_at_tpr_{self.target_tpr:.4g}"
 
-    def measures(self, classes: Sequence[str]) -> tuple[Measure, ...]:
+    def measures(self, classes: Sequence[str], levels: Sequence[str] = ()) -> tuple[Measure, ...]:
         """The measures of a summary, the most telling first."""
         tpr = f"TPR {self.target_tpr:.2f}"
         return (
@@ -82,7 +85,11 @@ class SummarySettings:
             Measure("ap50", "AP50", True),
             Measure("ap50_95", "AP50-95", True),
             *(Measure(f"ap50_benign_{ratio}", f"AP50 at {ratio} benign per threat", True) for ratio in self.benign_per_threat),
+            Measure("ece", "Calibration error of the score", False),
+            Measure("ece_scaled", "Calibration error after scaling on validation", False),
             *(Measure(f"{CLASS_PREFIX}{name}", f"AP50 of {name}", True) for name in classes),
+            *(Measure(f"tpr_at/{level}", f"TPR at the operating point, difficulty {level}", True) for level in levels),
+            *(Measure(f"ap50_at/{level}", f"AP50, difficulty {level}", True) for level in levels),
         )
 
 
@@ -151,11 +158,24 @@ class Resampler:
         operating = operating_thresholds(chosen_on[on_validation], target, self.validation.of_pictures(on_validation))
         # A reading of the test set's own ROC curve, named so; it sets no operating point.
         reading = operating_thresholds(scores[threat], target, weights)
+        scaled = PlattScaling.fit(chosen_on, on_validation)(scores)
+        every = self.test.of_pictures(np.ones(len(threat), np.bool_))
         return {
             self.settings.fpr: rates_at(scores[benign], operating, benign_drawn),
             "tpr": rates_at(scores[threat], operating, weights),
             f"{self.settings.fpr}_test_roc": rates_at(scores[benign], reading, benign_drawn),
+            "ece": calibration_error(scores, threat, every),
+            "ece_scaled": calibration_error(scaled, threat, every),
+            **{
+                f"tpr_at/{level}": rates_at(scores[held], operating, self.test.of_pictures(held))
+                for level, held in self._levels(result).items()
+            },
         }
+
+    def _levels(self, result: JobResult) -> dict[str, NDArray[np.bool_]]:
+        """Level -> which test pictures show a threat of that difficulty."""
+        of = np.array([one.difficulty for one in result.test])
+        return {level: self.test.threat & (of == level) for level in levels_of(result)}
 
     def _precisions(self, result: JobResult) -> dict[str, Figures]:
         matches, of_picture = Matches.of(result.test, result.classes, IOU_50_95), self.test.groups.of_picture
@@ -165,7 +185,16 @@ class Resampler:
         for ratio in self.settings.benign_per_threat:
             own = benign_weights(self.test.threat, ratio)
             found[f"ap50_benign_{ratio}"] = _mean(half.average_precision(of_picture, self.test.weights, own)[:, :, 0])
+        for level, held in self._levels(result).items():
+            own = (held | ~self.test.threat).astype(np.float64)
+            found[f"ap50_at/{level}"] = _mean(half.average_precision(of_picture, self.test.weights, own)[:, :, 0])
         return found | {f"{CLASS_PREFIX}{name}": every[:, index, 0] for index, name in enumerate(result.classes)}
+
+
+def levels_of(result: JobResult) -> tuple[str, ...]:
+    """The levels of difficulty that the test pictures with a threat have, where there are two or more."""
+    found = sorted({one.difficulty for one in result.test if one.has_threat} - {""})
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _mean(by_class: Figures) -> Figures:

@@ -26,6 +26,7 @@ class TrainingImage:
         group: The physical bag (or object) it shows, which no split may cut.
         synthetic: Whether a threat in it was projected by us.
         id: Name of the picture, unique in its pool.
+        difficulty: How hard its threats are to see: the data set's own level, or one that was measured; empty where not known.
 
     Raises:
         DataError: Wrong dtype or shape, a box that is empty, not finite or outside the picture, or labels that do not match.
@@ -42,6 +43,7 @@ class TrainingImage:
     group: str
     synthetic: bool
     id: str
+    difficulty: str = ""
 
     def __post_init__(self) -> None:
         pixels, boxes = self.pixels, self.boxes

@@ -82,6 +82,7 @@ class Judged:
         truth_boxes: xyxy of what is in it.
         truth_labels: Their class names.
         found: What the detector said.
+        difficulty: How hard its threats are to see; empty where not known.
     """
 
     id: str
@@ -89,12 +90,13 @@ class Judged:
     truth_boxes: tuple[tuple[float, float, float, float], ...]
     truth_labels: tuple[str, ...]
     found: Detections
+    difficulty: str = ""
 
     @classmethod
     def of(cls, image: TrainingImage, found: Detections) -> Self:
         """Truth of the picture with what was found in it."""
         corners = np.round(image.boxes.astype(np.float64), _BOX_DECIMALS).tolist()
-        return cls(image.id, image.group, tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in corners), image.labels, found)
+        return cls(image.id, image.group, tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in corners), image.labels, found, image.difficulty)
 
     @property
     def has_threat(self) -> bool:
@@ -112,7 +114,7 @@ class Judged:
                 "scores": list(self.found.scores),
                 "labels": list(self.found.labels),
             },
-        }
+        } | ({"difficulty": self.difficulty} if self.difficulty else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -124,4 +126,5 @@ class Judged:
             tuple(tuple(box) for box in truth["boxes"]),
             tuple(truth["labels"]),
             Detections(tuple(tuple(box) for box in found["boxes"]), tuple(found["scores"]), tuple(found["labels"])),
+            data.get("difficulty", ""),
         )

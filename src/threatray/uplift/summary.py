@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from threatray.core import stream
 from threatray.errors import ConfigError
 from threatray.uplift.arms import BASELINE
-from threatray.uplift.figures import CLASS_PREFIX, Measure, Resampler, SummarySettings
+from threatray.uplift.figures import CLASS_PREFIX, LEVEL_PREFIXES, Measure, Resampler, SummarySettings, levels_of
 from threatray.uplift.guards import check_comparable
+from threatray.uplift.label_doubts import label_doubts
 from threatray.uplift.results import JobResult
 from threatray.uplift.statistics import Interval, interval, sign_flip_p
 from threatray.uplift.suspects import Suspect, suspects
@@ -116,7 +117,7 @@ class UpliftSummary:
     @property
     def verdicts(self) -> tuple[str, ...]:
         """A sentence for each overall measure against the baseline, the most telling first."""
-        return tuple(one.sentence for one in self.differences if one.baseline == self.baseline and not _of_class(one.measure))
+        return tuple(one.sentence for one in self.differences if one.baseline == self.baseline and not _of_part(one.measure))
 
 
 def summarise(
@@ -148,7 +149,7 @@ def summarise(
     by_arm: dict[str, dict[int, Mapping[str, Figures]]] = {name: {} for name in names}
     for result in ordered:
         by_arm[result.arm.name][result.seed] = resampler.figures(result)
-    measures = how.measures(ordered[0].classes)
+    measures = how.measures(ordered[0].classes, levels_of(ordered[0]))
     figures = tuple(_figure(name, measure, by_arm[name], resampler) for name in names for measure in measures)
     differences = tuple(_difference(pair, measure, by_arm, resampler) for pair in pairs if _shared(pair, by_arm) for measure in measures)
     test = ordered[0].test
@@ -169,13 +170,13 @@ def summarise(
         budget,
         how,
         tuple(_missing(names, by_arm)),
-        _notes(how, budget, by_arm, len(measures), pairs),
+        (*label_doubts(ordered), *_notes(how, budget, by_arm, len(measures), pairs)),
         suspects(ordered),
     )
 
 
-def _of_class(measure: str) -> bool:
-    return measure.startswith(CLASS_PREFIX)
+def _of_part(measure: str) -> bool:
+    return measure.startswith((CLASS_PREFIX, *LEVEL_PREFIXES))
 
 
 def _figure(name: str, measure: Measure, seeds: Mapping[int, Mapping[str, Figures]], resampler: Resampler) -> ArmFigure:
@@ -257,6 +258,8 @@ def _notes(
         f"Operating points were chosen on validation pictures alone: the highest threshold with TPR >= {how.target_tpr:.2f} there. "
         "Figures 'of the test ROC' are readings of the test set's own curve, for comparison at exactly equal detection.",
         f"Intervals are {100 * how.confidence:g} %, from {how.resamples} resamples of groups (equal for all arms) and the spread of seeds.",
+        "The calibration error compares an image's score with the share of threats among images of like score, in ten bins of equal size "
+        "on the test set; it is positive by noise alone. Scaling (Platt) is fitted on validation images alone.",
         f"AP50 at {ratios} benign per threat weights each benign picture; the FPR does not depend on that ratio, and no new bags are seen.",
         f"{measures * len(pairs)} intervals are shown; one in {round(1 / (1 - how.confidence))} excludes 0 by chance. "
         "Decide beforehand which one counts.",

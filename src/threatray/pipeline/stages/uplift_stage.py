@@ -170,7 +170,9 @@ def _shortcuts(shared: _Shared, run: Run) -> list[dict[str, Any]]:
 def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
     import torch
 
+    from threatray.uplift.difficulty import with_difficulty
     from threatray.uplift.experiment import run_job
+    from threatray.uplift.images import MemoryPool
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # one detector a process; the number of threads can change the last bit
@@ -180,12 +182,13 @@ def _run_one(shared: _Shared, job: _Job) -> dict[str, Any]:
         train = shared.parts[PartName.TRAIN]
         pools = {pool: _pool_of(shared, train, pool, side) for pool in arm.shares}
         held = {name: pool_of_part(shared.sources, shared.parts[name], side) for name in (PartName.VALIDATION, PartName.TEST)}
+        test = MemoryPool(with_difficulty(held[PartName.TEST].images))
         result = run_job(
             arm,
             job.seed,
             pools,
             held[PartName.VALIDATION],
-            held[PartName.TEST],
+            test,
             shared.config.judge,
             classes=shared.sources.classes(),
         )
@@ -238,6 +241,7 @@ def _pool(sources: Sources, located: Sequence[Located], side: int, *, synthetic:
                 sample.group if synthetic else f"{one.role.value}:{sample.group}",  # a composite's group is its bag's
                 synthetic=synthetic,
                 id=one.key,
+                difficulty=one.entry.difficulty,
             )
         )
     return MemoryPool(tuple(images))

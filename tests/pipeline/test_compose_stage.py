@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,10 @@ from threatray.pipeline.sources import Role, Taxonomy
 from threatray.pipeline.stage import Run
 from threatray.pipeline.stages.compose_stage import OutputConfig, by_bag, compose
 from threatray.pipeline.stored_bag import ImageKind
+from threatray.tip.compose import CompositeParams
 from threatray.tip.draw import ComposeConfig, Scaling
-from threatray.tip.library import write_index, write_signature
+from threatray.tip.levels import StoredScan, compose_levels
+from threatray.tip.library import SignatureLibrary, write_index, write_signature
 from threatray.tip.vary import Variation
 
 HEIGHT, WIDTH = 90, 120
@@ -123,7 +126,8 @@ def test_sixteen_bits_stay_sixteen_bits_whatever_is_asked(tmp_path: Path, tiff: 
     still = Variation(angle_range_deg=(0, 0), flip_probability=0, density_power_range=(1, 1))
     write_json(tmp_path / "signatures" / "places.json", [])
     compose(
-        ComposeConfig(variation=still), Taxonomy(("gun",)), {Role.BENIGN: bags}, plan, tmp_path / "signatures", chosen, tmp_path / "out",
+        ComposeConfig(variation=still, photon_noise=False), Taxonomy(("gun",)), {Role.BENIGN: bags}, plan, tmp_path / "signatures",
+        chosen, tmp_path / "out",
         Run(seed=3, progress=Progress(quiet=True), workers=1), OutputConfig(images=images),
     )  # fmt: skip
     image = json.loads((tmp_path / "out/annotations.json").read_text())["images"][0]
@@ -138,6 +142,28 @@ def test_sixteen_bits_stay_sixteen_bits_whatever_is_asked(tmp_path: Path, tiff: 
         expected[params["y"] : params["y"] + 6, params["x"] : params["x"] + 20] *= np.float32(signature[channel])
         assert np.abs(written - expected).max() <= 0.5 + 1e-9, "half a level of sixteen bits, on every pixel of each energy"
         assert len(np.unique(written)) > 5000, "no step of eight bits"
+
+
+def test_counts_get_photon_noise_that_the_record_replays_and_that_can_be_turned_off(tmp_path: Path) -> None:
+    bags = dual_bags(tmp_path / "bags", 1)
+    counted = np.full((2, HEIGHT, WIDTH), 60000, np.uint16)
+    counted[:, 10:80, 10:110] = 4 * np.random.default_rng(0).poisson(9_000, (2, 70, 100))
+    for which, plane in zip(("low", "high"), counted, strict=True):
+        write_png(bags / f"images/b0_{which}.png", plane)
+    plan, chosen = planned(tmp_path / "plan", ["benign:b0"]), library(tmp_path / "library", DUAL_ENERGY)
+    noisy = carried_out(tmp_path / "noisy", bags, plan, chosen)
+    carried_out(tmp_path / "quiet", bags, plan, chosen, photon_noise=False)
+    lines = [(tmp_path / name / "out/composites.jsonl").read_text() for name in ("noisy", "quiet")]
+    params, plain = (CompositeParams.from_json(json.loads(line)) for line in lines)
+    assert noisy.summary["composites"] == 1
+    assert params.levels_per_photon == pytest.approx((4, 4), rel=0.25)
+    assert plain == replace(params, levels_per_photon=())
+    signatures = SignatureLibrary.open(chosen)
+    for name, drawn in (("noisy", params), ("quiet", plain)):
+        again = compose_levels(StoredScan(counted, DUAL_ENERGY), drawn, signatures.load).levels
+        written = [read_pixels(tmp_path / name / f"out/images/composite-000000_{which}.png") for which in ("low", "high")]
+        assert np.array_equal(np.stack(written), again)
+    assert not np.array_equal(written, compose_levels(StoredScan(counted, DUAL_ENERGY), params, signatures.load).levels)
 
 
 def test_the_same_seed_gives_the_same_bytes_with_one_process_and_two(tmp_path: Path) -> None:

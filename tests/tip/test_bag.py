@@ -128,3 +128,31 @@ def test_real_scans_of_three_scanners_have_air_and_bags(real_data):
         image = XrayImage(values, Quantity.PSEUDO_COLOUR, COLOUR)
         assert air_colour(image) == pytest.approx([air] * 3, abs=0.02)
         assert 0.02 < bag_mask(image.as_channel_transmission(air_colour(image))).mean() < 0.98
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sampled_from([1.0, 0.88, 0.76]), st.integers(0, 99), st.integers(3, 7), st.integers(25, 60), st.integers(14, 24), st.booleans())
+def test_a_handles_loop_is_air_and_a_hole_in_the_bag_is_bag(air, seed, strap, wide, high, vertical):
+    values = np.ones((120, 160))
+    values[45:110, 30:130] = 0.6
+    values[70:85, 70:90] = 1  # a window through the bag
+    values[45 - high : 45, 50 : 50 + wide] = 0.8
+    loop = np.s_[45 - high + strap : 45, 50 + strap : 50 + wide - strap]
+    values[loop] = 1
+    turned = values.T if vertical else values
+    noisy = air * turned[None] + np.random.default_rng(seed).normal(0, 0.003, (3, *turned.shape))
+    image = XrayImage(np.clip(noisy, 0, 1).astype(np.float32), Quantity.PSEUDO_COLOUR, COLOUR)
+    transmission = image.as_channel_transmission(air_colour(image))
+    for found in (bag_mask(transmission), BagMap.of(transmission).inside):
+        found = found.T if vertical else found
+        assert not found[loop][2:-2, 2:-2].any()
+        assert found[72:83, 72:88].all()
+        assert found[50:105, 35:125].all()
+
+
+def test_a_bag_of_thin_cloth_with_a_strong_rim_is_bag_all_over():
+    values = np.ones((1, 120, 160), np.float32)
+    values[0, 20:100, 20:140] = 0.75
+    values[0, 24:42, 24:136] = 0.98  # two sheets of cloth: less than counts as something, more than air
+    found = bag_mask(XrayImage(values, Quantity.TRANSMISSION, GREY))
+    assert found[22:98, 22:138].all()

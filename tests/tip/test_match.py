@@ -1,131 +1,171 @@
-"""Noise, sharpness and compression of inserted areas."""
+"""Photon noise of inserted areas."""
 
 from __future__ import annotations
-
-import io
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
 
-from threatray.core import GREY, Origin, OriginKind, Quantity, Signature, XrayImage
-from threatray.errors import ConfigError, DataError
-from threatray.tip.match import NoiseMatch, edge_blur, matching_blur, photon_noise, requantised
+from threatray.core import COLOUR, DUAL_ENERGY, GREY, Origin, OriginKind, Quantity, Signature, XrayImage
+from threatray.errors import ConfigError
+from threatray.physics.pseudo_colour import DEFAULT_PALETTE
+from threatray.tip.colour import ColourTip
+from threatray.tip.compose import CompositeParams, Insertion
+from threatray.tip.draw import ComposeConfig, scanner_noise
+from threatray.tip.levels import ChannelLaw, EnergyLaw, StoredScan, compose_levels
+from threatray.tip.match import MissingNoise, levels_per_photon, strips_of
+from threatray.tip.vary import VariationParams
 
 AIR = np.array([10_000.0], np.float32)
 SIZE = (1, 90, 110)
+CHANNELS = ChannelLaw()
 
 
-def counted(mean: float, seed: int = 0) -> NDArray[np.uint16]:
-    return np.random.default_rng(seed).poisson(mean, SIZE).astype(np.uint16)
+def counted(mean: float, seed: int = 0, size: tuple[int, ...] = SIZE) -> NDArray[np.uint16]:
+    return np.random.default_rng(seed).poisson(mean, size).astype(np.uint16)
 
 
-def test_photon_noise_is_the_counts_own_at_every_darkness() -> None:
-    for mean in (9_000, 4_000, 900):
-        assert photon_noise(counted(mean), AIR)[0] == pytest.approx(0.01, rel=0.07)
-    assert photon_noise(np.full(SIZE, 5_000, np.uint16), AIR)[0] == 0
+def plate(transmission: float, kind: OriginKind = OriginKind.RENDERED, channels: tuple[str, ...] = GREY, side: int = 60) -> Signature:
+    values = np.full((len(channels), side, side), transmission, np.float32)
+    image = XrayImage(values, Quantity.TRANSMISSION, channels)
+    return Signature("plate", image, np.ones((side, side), bool), "gun", Origin(kind, "plate", "plate"))
 
 
-def test_photon_noise_of_a_few_pixels_is_not_known() -> None:
-    assert photon_noise(counted(5_000)[:, :5, :5], AIR).tolist() == [0.0]
+def composed(bag: StoredScan, thing: Signature, photon: tuple[float, ...], seed: int = 0, law=CHANNELS) -> NDArray:
+    params = CompositeParams("bag", (Insertion("plate", VariationParams(), 10, 10),), seed, photon)
+    return compose_levels(bag, params, lambda _: thing, law).levels
 
 
-def test_a_quiet_signature_gets_the_noise_of_a_real_scan() -> None:
-    bag, half = counted(8_000), np.full(SIZE, 0.25, np.float32)
-    plain = np.rint(bag * half).astype(np.uint16)
-    assert plain.std() < 25  # a quarter of the bag's noise
-    made = NoiseMatch(AIR)(bag, plain, half, np.random.default_rng(1))
-    assert made.std() == pytest.approx(2_000**0.5, rel=0.06)  # what 2,000 photons have
+@pytest.mark.parametrize("gain", [1, 4])
+@pytest.mark.parametrize("mean", [9_000, 4_000, 900])
+def test_levels_per_photon_are_the_counts_own_at_every_darkness(gain: int, mean: int) -> None:
+    levels = gain * counted(mean // gain, size=(1, 128, 160))
+    assert levels_per_photon(strips_of(levels), AIR)[0] == pytest.approx(0.9 * gain, rel=0.15)
 
 
-def test_noise_is_not_doubled_where_the_signature_brought_its_own() -> None:
-    bag, half = counted(8_000), np.full(SIZE, 0.25, np.float32)
-    scanned = counted(2_000, seed=5)
-    made = NoiseMatch(AIR)(bag, scanned, half, np.random.default_rng(1))
-    assert made.std() == pytest.approx(2_000**0.5, rel=0.06)
+def test_slopes_and_things_are_no_noise() -> None:
+    slope = np.tile(np.linspace(2_000, 9_000, 40), 4)[None] * np.linspace(1, 0.6, 128)[:, None]
+    slope[30:60, 40:80] *= 0.5
+    levels = np.random.default_rng(0).poisson(slope)[None].astype(np.uint16)
+    assert levels_per_photon(strips_of(levels), AIR)[0] == pytest.approx(1, rel=0.2)
+
+
+def test_noise_of_a_few_pixels_of_air_and_of_no_noise_at_all_is_not_known() -> None:
+    for levels in (
+        counted(5_000)[:, :20, :20],
+        counted(9_900),
+        np.full(SIZE, 5_000, np.uint16),
+        counted(5_000)[:, :9],
+        counted(5_000)[..., :1],
+    ):
+        assert levels_per_photon(strips_of(levels), AIR) == (0.0,)
+
+
+def test_texture_is_no_noise() -> None:
+    wild = np.random.default_rng(0).integers(3_000, 8_000, (1, 128, 160)).astype(np.uint16)
+    assert levels_per_photon(strips_of(wild), AIR) == (0.0,)
+
+
+@given(st.floats(0.04, 0.9), st.sampled_from([1, 4]), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=30)
+def test_a_quiet_signature_gets_the_noise_of_a_real_scan(transmission: float, gain: int, seed: int) -> None:
+    bag = StoredScan(gain * counted(8_000, seed), GREY)
+    inside = np.s_[0, 10:70, 10:70]
+    alone, made = (composed(bag, plate(transmission), photon, seed)[inside] / gain for photon in ((), (float(gain),)))
+    scanned = 8_000 * transmission
+    assert alone.std() == pytest.approx(scanned**0.5 * transmission**0.5, rel=0.1)  # the bag's noise, darkened
+    assert made.std() == pytest.approx(scanned**0.5, rel=0.08)  # what so many photons have
+    assert made.mean() == pytest.approx(scanned, rel=0.01)
+
+
+def test_each_energy_gets_its_own_noise() -> None:
+    bag = StoredScan(np.concatenate([counted(8_000), 4 * counted(2_000, 1)]), DUAL_ENERGY)
+    made = composed(bag, plate(0.25, channels=DUAL_ENERGY), (1.0, 4.0))[:, 10:70, 10:70]
+    assert made[0].std() == pytest.approx(2_000**0.5, rel=0.06)
+    assert made[1].std() == pytest.approx(4 * 500**0.5, rel=0.06)
+    assert abs(np.corrcoef(made[0].ravel(), made[1].ravel())[0, 1]) < 0.06
+
+
+def test_a_signature_out_of_a_scan_brought_its_own_noise_and_gets_no_more() -> None:
+    bag = StoredScan(counted(8_000), GREY)
+    one, other = (composed(bag, plate(0.25, OriginKind.REAL), photon) for photon in ((), (1.0,)))
+    assert np.array_equal(one, other)
+
+
+def test_colours_get_the_noise_of_the_two_energies_behind_them() -> None:
+    pair = np.random.default_rng(0).poisson(8_000, (4, 2, 90, 110)) / 10_000
+    shown = [np.rint(DEFAULT_PALETTE.render(_dual(each)).values * 255).astype(np.uint8) for each in pair]
+    scanned = np.random.default_rng(1).poisson(2_000, (2, 2, 90, 110)) / 10_000
+    truth = [np.rint(DEFAULT_PALETTE.render(_dual(each)).values * 255) for each in scanned]
+    law = EnergyLaw(ColourTip(DEFAULT_PALETTE))
+    photon = law.photon(np.concatenate([shown[0], shown[1]], axis=2), np.full(3, 255, np.float32))
+    assert photon[0] == pytest.approx(1e-4, rel=0.3)
+    thing = plate(0.25, channels=DUAL_ENERGY)
+    inside = np.s_[:, 10:70, 10:70]
+    spread = {}
+    for name, gains in (("alone", ()), ("noisy", (1e-4, 1e-4))):
+        made = [composed(StoredScan(each, COLOUR), thing, gains, seed, law)[inside].astype(float) for seed, each in enumerate(shown[2:])]
+        spread[name] = (made[0] - made[1]).std() / (truth[0] - truth[1])[inside].std()
+    assert spread["alone"] < 0.75
+    assert spread["noisy"] == pytest.approx(1, abs=0.1)
+
+
+def _dual(values: NDArray) -> XrayImage:
+    return XrayImage(np.clip(values, 0.001, 1).astype(np.float32), Quantity.TRANSMISSION, DUAL_ENERGY)
 
 
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=20)
 def test_noise_never_brightens_the_bag_and_stays_within_the_threat(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    for channels, kind, top in ((1, np.uint16, 60_000), (2, np.uint16, 60_000), (3, np.uint8, 255)):
-        air = np.full(channels, top, np.float32)
-        bag = np.clip(rng.normal(0.7, 0.01, (channels, 40, 50)) * top, 1, top).astype(kind)
-        threat = np.ones((2, 40, 50), np.float32)
-        threat[:, 8:30, 10:40] = rng.uniform(0.9, 1, (22, 30))
-        plain = np.floor(bag * threat[:1]).astype(kind)
-        made = NoiseMatch(air, np.full(1 if channels == 3 else channels, 0.05, np.float32))(bag, plain, threat, rng)
-        outside = (threat == 1).all(axis=0)
-        assert np.array_equal(made[:, outside], plain[:, outside])
-        weights = np.array([0.299, 0.587, 0.114])
-        bright, limit = (np.tensordot(weights, each, 1) if channels == 3 else each for each in (made.astype(float), bag.astype(float)))
+    palette = EnergyLaw(ColourTip(DEFAULT_PALETTE))
+    for channels, kind, top, law in (
+        (GREY, np.uint16, 60_000, ChannelLaw()),
+        (DUAL_ENERGY, np.uint8, 250, ChannelLaw()),
+        (COLOUR, np.uint8, 255, palette),
+    ):
+        bag = np.clip(rng.normal(0.7, 0.01, (len(channels), 40, 50)) * top, 1, top).astype(kind)
+        energies = law.signature_channels(channels)
+        values = np.ones((len(energies), 30, 30), np.float32)
+        values[:, 4:26, 5:25] = rng.uniform(0.9, 1, (22, 20))
+        image = XrayImage(values, Quantity.TRANSMISSION, energies)
+        thing = Signature("plate", image, values[0] < 1, "gun", Origin(OriginKind.TRANSLATED, "p", "p"))
+        photon = tuple(0.003 * (1 if law is palette else top) for _ in energies)
+        plain, made = (composed(StoredScan(bag, channels), thing, each, seed % 1000, law) for each in ((), photon))
+        covered = np.zeros(bag.shape[1:], bool)
+        covered[10 : 10 + 22, 10 : 10 + 20] = True
+        assert np.array_equal(made[:, ~covered], bag[:, ~covered])
+        weights = np.array(DEFAULT_PALETTE.weights)
+        bright, limit = (np.tensordot(weights, each, 1) if law is palette else each for each in (made.astype(float), bag.astype(float)))
         assert (bright <= limit + 1e-3).all()
         assert not np.array_equal(made, plain)
 
 
-def test_the_same_stream_gives_the_same_bytes() -> None:
-    bag, half = counted(8_000), np.full(SIZE, 0.25, np.float32)
-    plain = np.rint(bag * half).astype(np.uint16)
-    one, two, other = (NoiseMatch(AIR)(bag, plain, half, np.random.default_rng(seed)) for seed in (3, 3, 4))
-    assert np.array_equal(one, two)
-    assert not np.array_equal(one, other)
+def test_noise_is_nowhere_below_nothing() -> None:
+    made = MissingNoise((50.0,), np.full((1, 40, 40), 0.5, np.float32), np.random.default_rng(0)).added_to(
+        np.full((1, 40, 40), 2.0), np.full((1, 40, 40), 4)
+    )
+    assert made.min() == 0
+    assert made.max() == 4
 
 
-def test_shapes_that_differ_are_refused() -> None:
-    bag = counted(5_000)
-    with pytest.raises(DataError, match=r"noise match: shapes differ: bag \(1, 90, 110\)"):
-        NoiseMatch(AIR)(bag, bag[:, 1:], np.ones(SIZE, np.float32), np.random.default_rng(0))
+def test_noise_is_measured_given_or_turned_off() -> None:
+    bag = StoredScan(counted(5_000, size=(1, 128, 160)), GREY)
+    assert scanner_noise(ComposeConfig(), ChannelLaw(), bag, AIR) == levels_per_photon(strips_of(bag.levels), AIR)
+    assert scanner_noise(ComposeConfig(levels_per_photon=(2.5,)), ChannelLaw(), bag, AIR) == (2.5,)
+    assert scanner_noise(ComposeConfig(photon_noise=False, levels_per_photon=(2.5,)), ChannelLaw(), bag, AIR) == ()
+    assert scanner_noise(ComposeConfig(), ChannelLaw(), StoredScan(np.full(SIZE, 9, np.uint8), GREY), np.array([9.0], np.float32)) == ()
+    colours = StoredScan(np.full((3, 40, 50), 90, np.uint8), COLOUR)
+    assert scanner_noise(ComposeConfig(), ChannelLaw(), colours, np.full(3, 255, np.float32)) == ()
 
 
-def step(sigma: float) -> NDArray[np.float32]:
-    import cv2
-
-    edge = np.full((60, 80), 0.9, np.float32)
-    edge[20:45, 25:60] = 0.2
-    return cv2.GaussianBlur(edge, (0, 0), sigma) if sigma else edge
-
-
-@pytest.mark.parametrize("sigma", [0.8, 1.2, 2.0])
-def test_the_softness_of_an_edge_is_its_gaussians(sigma: float) -> None:
-    assert edge_blur((step(sigma)[None] * 65535).astype(np.uint16), np.array([65535.0], np.float32)) == pytest.approx(sigma, abs=0.2)
-
-
-def test_a_picture_without_edges_has_no_softness() -> None:
-    assert edge_blur(np.full((1, 40, 40), 90, np.uint8), np.array([255.0], np.float32)) == 0
-
-
-def test_a_sharp_signature_is_blurred_to_the_bags_softness_and_a_soft_one_left() -> None:
-    air = np.array([65535.0], np.float32)
-    bag = (step(2.0)[None] * 65535).astype(np.uint16)
-    for sigma, expected in ((0.7, 1.75), (2.5, 0.0)):
-        values = np.clip(step(sigma) / 0.9, 0, 1)[None]
-        mask = values[0] < 0.999
-        image = XrayImage(np.where(mask, values, 1).astype(np.float32), Quantity.TRANSMISSION, GREY)
-        signature = Signature("s", image, mask, "gun", Origin(OriginKind.RENDERED, "s", "s"))
-        assert matching_blur(bag, air, signature) == pytest.approx(expected, abs=0.3)
-
-
-def jpeg(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[tuple[int, ...], ...]]:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=75, subsampling=2)
-    image = Image.open(buffer)
-    return np.asarray(image.convert("RGB")), tuple(tuple(table) for _, table in sorted(image.quantization.items()))  # type: ignore[attr-defined]
-
-
-def test_requantising_what_a_jpeg_held_changes_next_to_nothing_and_only_on_its_own_grid() -> None:
-    rng = np.random.default_rng(0)
-    scene = np.kron(rng.integers(30, 220, (9, 11, 1)), np.ones((8, 8, 3))) + rng.normal(0, 12, (72, 88, 1))
-    held, tables = jpeg(np.clip(scene, 0, 255).astype(np.uint8))
-    window = held[16:64, 16:80]
-    on_grid = np.abs(requantised(window, tables, 2, (16, 16)).astype(int) - window).mean()
-    beside = np.abs(requantised(window, tables, 2, (19, 13)).astype(int) - window).mean()
-    assert on_grid < 0.5 * beside
-
-
-def test_an_unknown_subsampling_is_refused() -> None:
-    with pytest.raises(ConfigError, match="subsampling must be 0, 1 or 2, got 3"):
-        requantised(np.zeros((8, 8, 3), np.uint8), ((1,) * 64,), 3, (0, 0))
+def test_photons_for_other_channels_are_refused() -> None:
+    bag, colours = StoredScan(counted(5_000), GREY), StoredScan(np.full((3, 40, 50), 90, np.uint8), COLOUR)
+    with pytest.raises(ConfigError, match=r"levels_per_photon has 2 numbers, these bags take 1 \(grey\)"):
+        scanner_noise(ComposeConfig(levels_per_photon=(1.0, 2.0)), ChannelLaw(), bag, AIR)
+    with pytest.raises(ConfigError, match=r"levels_per_photon has 3 numbers, these bags take no photons, for these colours are no counts"):
+        scanner_noise(ComposeConfig(levels_per_photon=(1.0, 1.0, 1.0)), ChannelLaw(), colours, AIR)
+    with pytest.raises(ConfigError, match=r"levels_per_photon must be numbers of at least 0, one a channel, got \(-1.0,\)"):
+        ComposeConfig(levels_per_photon=(-1.0,))

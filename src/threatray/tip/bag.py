@@ -21,6 +21,9 @@ _BINS: Final = 128
 _ENOUGH: Final = 8192
 """Pixels that say how noisy the air is."""
 
+_AIR_LEVEL: Final = 0.25
+"""A hole whose attenuation is within this share of the least that counts shows air, not the two sheets of cloth of a thin bag."""
+
 _LONG_SIDE: Final = 800
 """The bag's outline is found at no more than this size: a bag is thousands of pixels, its outline needs no more."""
 
@@ -108,6 +111,7 @@ class BagMaskConfig:
         close_share: Gaps up to this share of the picture's long side are closed: the bag's own thin spots.
         open_share: Threads thinner than this share are dropped: straps, the belt's edge.
         max_hole_share: Holes up to this share of the whole are filled; a larger one is air inside a frame, not bag.
+        strap_share: What is no wider than this share is a strap: air that only straps enclose, as a handle does, is not filled.
         min_component_share: Pieces smaller than this share of the largest piece are dropped.
     """
 
@@ -115,10 +119,11 @@ class BagMaskConfig:
     close_share: float = 0.02
     open_share: float = 0.006
     max_hole_share: float = 0.25
+    strap_share: float = 0.06
     min_component_share: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("min_attenuation", "close_share", "open_share", "max_hole_share", "min_component_share"):
+        for name in ("min_attenuation", "close_share", "open_share", "max_hole_share", "strap_share", "min_component_share"):
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise ConfigError(f"bag mask: {name} must lie in [0, 1), got {value}.")
@@ -168,7 +173,7 @@ def silhouette(attenuation: FloatArray, config: BagMaskConfig) -> BoolArray:
     mask = small > max(config.min_attenuation, min(noise, 2 * config.min_attenuation))
     long_side = max(small.shape)
     mask = _morph(mask, cv2.MORPH_CLOSE, config.close_share * long_side)
-    mask = _fill_small_holes(mask, config.max_hole_share)
+    mask = _fill_holes(mask, small, config)
     mask = _morph(mask, cv2.MORPH_OPEN, config.open_share * long_side)
     return _large_components(mask, config.min_component_share)
 
@@ -186,7 +191,7 @@ def _morph(mask: BoolArray, operation: int, diameter: float) -> BoolArray:
     return np.asarray(done[2 * radius : -2 * radius, 2 * radius : -2 * radius], np.bool_)
 
 
-def _fill_small_holes(mask: BoolArray, most_share: float) -> BoolArray:
+def _fill_holes(mask: BoolArray, attenuation: FloatArray, config: BagMaskConfig) -> BoolArray:
     import cv2
 
     # What of the outside a frame around the picture cannot reach is a hole.
@@ -197,9 +202,19 @@ def _fill_small_holes(mask: BoolArray, most_share: float) -> BoolArray:
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     frame = labels[0, 0]
     whole = mask.sum() + areas.sum() - areas[frame] - areas[0]
-    small = areas <= most_share * whole
-    small[[0, frame]] = False
-    return np.asarray(mask | small[labels[1:-1, 1:-1]], np.bool_)
+    filled = areas <= config.max_hole_share * whole
+    filled[[0, frame]] = False
+    inner = labels[1:-1, 1:-1]
+    # Without the straps the air that they enclose is the air around the bag.
+    body = _morph(mask, cv2.MORPH_OPEN, config.strap_share * max(mask.shape))
+    reached = cv2.connectedComponents(np.pad(~body, 1, constant_values=True).astype(np.uint8), connectivity=4)[1]
+    open_air = reached == reached[0, 0]
+    air = float(np.median(attenuation[inner == frame])) if (inner == frame).any() else 0.0
+    for hole in np.flatnonzero(filled):
+        cells = inner == hole
+        if open_air[1:-1, 1:-1][cells].any() and np.median(attenuation[cells]) - air < _AIR_LEVEL * config.min_attenuation:
+            filled[hole] = False
+    return np.asarray(mask | filled[inner], np.bool_)
 
 
 def _large_components(mask: BoolArray, least_share: float) -> BoolArray:

@@ -14,6 +14,7 @@ from threatray.core.sample import Sample
 from threatray.errors import DataError
 from threatray.physics.pseudo_colour import ScannerPalette
 from threatray.tip.isolate import IsolateConfig, Isolated, isolate
+from threatray.tip.match import MissingNoise, levels_per_photon, strips_of
 from threatray.tip.refusal import Refused
 
 _BITS: Final = 6  # of each channel in the table of colours
@@ -59,7 +60,9 @@ class ColourTip:
 
     palette: ScannerPalette
 
-    def window(self, bag: NDArray[np.uint8], added: FloatArray, grain: FloatArray | None = None) -> NDArray[np.uint8]:
+    def window(
+        self, bag: NDArray[np.uint8], added: FloatArray, grain: FloatArray | None = None, noise: MissingNoise | None = None
+    ) -> NDArray[np.uint8]:
         """The window of a scan with something more in it. Touches only the pixels where something is added.
 
         Args:
@@ -67,6 +70,7 @@ class ColourTip:
             added: (2, H, W) float32, low- and high-energy attenuation of the threat, at least 0; sums of several threats are
                 fine, and adding them at once or one after the other differs by rounding only.
             grain: (3, H, W) float32 from ``grain``: the threat's own colours off the palette, where it was scanned.
+            noise: The noise of both energies' counts that the threat lacks; photons as shares of air.
 
         Returns:
             (H, W, 3) uint8. Where nothing is added, the bag's pixels bit for bit; nowhere of higher luma than the bag.
@@ -94,6 +98,8 @@ class ColourTip:
         pixels = bag.reshape(-1, 3).take(touched, axis=0)
         own = _cell(pixels)
         own_low, own_high = tables.low[own], tables.high[own]
+        if noise is not None:
+            low, high = noise.attenuated(0, touched, own_low, low), noise.attenuated(1, touched, own_high, high)
         before, after = tables.place(own_low, own_high), tables.place(own_low + low, own_high + high)
         darker = tables.luma[after] / tables.luma[before]
         brighter = np.maximum(darker, np.float32(1))
@@ -111,6 +117,23 @@ class ColourTip:
         result = np.clip(np.add(values, np.float32(0.5), out=values), 0, 255, out=values).astype(np.uint8)
         out.reshape(-1, 3).view(_PIXEL)[touched, 0] = _no_brighter(result, own_colour, tables.weights).view(_PIXEL)[:, 0]
         return out
+
+    def photon(self, levels: NDArray[np.uint8]) -> tuple[float, ...]:
+        """What one photon adds to the transmission of either energy, from the noise of a scan's colours: see ``match.levels_per_photon``.
+
+        Args:
+            levels: (3, H, W) uint8, the scan.
+
+        Returns:
+            Low and high energy, shares of air.
+        """
+        strips = strips_of(levels)
+        rows = strips.reshape(3, -1, strips.shape[3])
+        if rows.shape[1] == 0:
+            return 0.0, 0.0
+        colours = XrayImage(rows.astype(np.float32) / np.float32(255), Quantity.PSEUDO_COLOUR, COLOUR)
+        energies = self.energies(colours).values.reshape(2, *strips.shape[1:])
+        return levels_per_photon(energies, np.ones(2, np.float32))
 
     def grain(self, pixels: NDArray[np.uint8]) -> FloatArray:
         """What the palette cannot say of a threat's own scan, as shares of its luma; ``window`` carries it over.

@@ -105,17 +105,21 @@ class CompositeParams:
         bag_id: The bag.
         insertions: The threats in it.
         finish_seed: Seed of the noise of the inserted areas, where there is any.
+        levels_per_photon: The bag's scanner's, in each of the signatures' channels (``match.levels_per_photon``): how much noise the
+            inserted areas get. Empty for none.
     """
 
     bag_id: str
     insertions: tuple[Insertion, ...]
     finish_seed: int = 0
+    levels_per_photon: tuple[float, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
             "bag_id": self.bag_id,
             "finish_seed": self.finish_seed,
+            "levels_per_photon": list(self.levels_per_photon),
             "insertions": [
                 {
                     "signature_id": each.signature_id,
@@ -148,7 +152,8 @@ class CompositeParams:
                 )
                 for each in value["insertions"]
             )
-            return cls(str(value["bag_id"]), insertions, int(value.get("finish_seed", 0)))
+            photon = tuple(float(each) for each in value.get("levels_per_photon", ()))
+            return cls(str(value["bag_id"]), insertions, int(value.get("finish_seed", 0)), photon)
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"composite parameters: cannot be read ({type(error).__name__}: {error}).") from None
 

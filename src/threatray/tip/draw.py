@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,12 +11,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from threatray.core.image import BoolArray, XrayImage
+from threatray.core.image import COLOUR, BoolArray, FloatArray, XrayImage
 from threatray.core.signature import Signature
 from threatray.errors import ConfigError, DataError
 from threatray.tip.bag import BagMaskConfig
 from threatray.tip.bag_map import BagMap
 from threatray.tip.compose import CompositeParams, Insertion
+from threatray.tip.levels import Law, StoredScan
 from threatray.tip.placement import Difficulty, Place, PlacementMode, RelativePosition, bag_length_px, place
 from threatray.tip.refusal import Reason, Refused
 from threatray.tip.vary import Variation, VariationParams, scale_to_length, vary
@@ -48,6 +50,9 @@ class ComposeConfig:
         min_added_attenuation: A threat is invisible if its median attenuation is below this.
         allow_overlap: Whether threats in one bag may lie over each other.
         attempts: Fresh variations tried before a threat is refused.
+        photon_noise: Whether threats without noise of their own get the photon noise that a scan has where they lie.
+        levels_per_photon: The scanner's grey levels for one photon, low and high energy or grey (for colour by its energies: shares of
+            air); measured in every bag if not given.
         variation: How a signature is varied.
         bag: How the bag's silhouette is found.
     """
@@ -62,6 +67,8 @@ class ComposeConfig:
     min_added_attenuation: float = 0.1
     allow_overlap: bool = False
     attempts: int = 6
+    photon_noise: bool = True
+    levels_per_photon: tuple[float, ...] = ()
     variation: Variation = field(default_factory=Variation)
     bag: BagMaskConfig = field(default_factory=BagMaskConfig)
 
@@ -72,6 +79,8 @@ class ComposeConfig:
             raise ConfigError(f"compose: attempts must be >= 1, got {self.attempts}.")
         if not (self.max_under_attenuation > 0 and self.min_added_attenuation >= 0):
             raise ConfigError("compose: max_under_attenuation must be above 0 and min_added_attenuation not below.")
+        if not all(math.isfinite(each) and each >= 0 for each in self.levels_per_photon):
+            raise ConfigError(f"compose: levels_per_photon must be numbers of at least 0, one a channel, got {self.levels_per_photon}.")
         pitches = (self.signature_pitch_mm, self.bag_pitch_mm)
         if self.scaling is Scaling.PITCH and any(pitch is None or not pitch > 0 for pitch in pitches):
             raise ConfigError(f"compose: scaling by pitch needs signature_pitch_mm and bag_pitch_mm above 0, got {pitches}.")
@@ -84,6 +93,42 @@ class ComposeConfig:
         return self.signature_pitch_mm / self.bag_pitch_mm
 
 
+def scanner_noise(config: ComposeConfig, law: Law, bag: StoredScan, air: FloatArray) -> tuple[float, ...]:
+    """Levels of one photon of a bag's scanner, for ``draw_composite``: as given, else as its picture shows.
+
+    Args:
+        config: Whether noise is wanted, and the number if it is known.
+        law: How threats go into the bag.
+        bag: The bag as stored.
+        air: (C,) level of empty air.
+
+    Returns:
+        One number a channel of the signatures; none where no noise is wanted, or none can be measured.
+
+    Raises:
+        ConfigError: Numbers were given for another count of channels, or for colours that are projected as if they were counts.
+
+    Example:
+        >>> from threatray.tip.levels import ChannelLaw
+        >>> levels = 4 * np.random.default_rng(0).poisson(2_500, (1, 128, 128)).astype(np.uint16)
+        >>> bag, air = StoredScan(levels, ("grey",)), np.array([20_000.0], np.float32)
+        >>> 3.2 < scanner_noise(ComposeConfig(), ChannelLaw(), bag, air)[0] < 4.6
+        True
+        >>> scanner_noise(ComposeConfig(levels_per_photon=(4.0,)), ChannelLaw(), bag, air)
+        (4.0,)
+    """
+    if not config.photon_noise:
+        return ()
+    given, channels = config.levels_per_photon, law.signature_channels(bag.channels)
+    if not given:
+        found = law.photon(bag.levels, air)
+        return found if any(found) else ()
+    if len(given) != len(channels) or channels == COLOUR:
+        takes = "no photons, for these colours are no counts" if channels == COLOUR else f"{len(channels)} ({', '.join(channels)})"
+        raise ConfigError(f"compose: levels_per_photon has {len(given)} numbers, these bags take {takes}.")
+    return given
+
+
 def draw_composite(
     bag: BagMap | XrayImage,
     bag_id: str,
@@ -94,6 +139,7 @@ def draw_composite(
     relative_lengths: Sequence[float | None] = (),
     positions: Mapping[str, Sequence[RelativePosition]] | None = None,
     occupied: Sequence[tuple[float, float, float, float]] = (),
+    levels_per_photon: Sequence[float] = (),
 ) -> CompositeParams | Refused:
     """Draw where and how each of the chosen threats lies in the bag.
 
@@ -107,6 +153,7 @@ def draw_composite(
             leave its scale to the variation. Empty: None for all.
         positions: Class name -> relative positions of real threats, for ``match``.
         occupied: Boxes that stay free of threats, xyxy pixels: what lies in the bag already.
+        levels_per_photon: Of the bag's scanner, from ``scanner_noise``; recorded. Empty for no noise.
 
     Returns:
         The parameters for ``apply_composite`` and ``compose_levels``, or why this bag and these threats do not go together.
@@ -149,7 +196,7 @@ def draw_composite(
             rows, columns = bag.cell_box((insertion.x, insertion.y, insertion.x + width, insertion.y + height))
             free[rows, columns] &= ~_touched(bag, varied.mask, insertion)[: free[rows, columns].shape[0], : free[rows, columns].shape[1]]
         insertions.append(insertion)
-    return CompositeParams(bag_id, tuple(insertions), int(rng.integers(_SEEDS)))
+    return CompositeParams(bag_id, tuple(insertions), int(rng.integers(_SEEDS)), tuple(levels_per_photon))
 
 
 def _one_bag(bag: BagMap, rng: np.random.Generator) -> BoolArray:

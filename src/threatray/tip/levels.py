@@ -16,6 +16,7 @@ from threatray.core.seeding import stream
 from threatray.core.signature import Signature
 from threatray.errors import DataError
 from threatray.tip.compose import CHANGE_EPSILON, SEEN, CompositeParams, Insertion, Lookup, insertion_order, visible_mask
+from threatray.tip.match import MissingNoise, is_quiet, levels_per_photon, strips_of
 from threatray.tip.vary import vary
 
 Levels = NDArray[Any]
@@ -61,7 +62,13 @@ class Law(Protocol):
         """The channels that a signature must have to go into a scan of these."""
         ...
 
-    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None) -> Levels:
+    def photon(self, levels: Levels, air: FloatArray) -> tuple[float, ...]:
+        """Levels of one photon in each of the signature's channels (``match.levels_per_photon``); none where no law says how noisy
+        a composite is.
+        """
+        ...
+
+    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None, noise: MissingNoise | None = None) -> Levels:
         """The window's levels with the transmission in the beam; where it is 1 in every channel the levels are returned as they are.
 
         ``grain`` is the (3, h, w) colour of the threats' own scans that their attenuations do not explain, for laws that know it.
@@ -85,12 +92,18 @@ class ChannelLaw:
         """The scan's own."""
         return channels
 
-    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None) -> Levels:
+    def photon(self, levels: Levels, air: FloatArray) -> tuple[float, ...]:
+        """Of counts as the scan shows; none for colours, which are no counts."""
+        return () if len(levels) == 3 else levels_per_photon(strips_of(levels), air)
+
+    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None, noise: MissingNoise | None = None) -> Levels:
         """See ``Law``."""
         if window.dtype == np.uint8 and len(window) == 3:
             return self._put_colours(window, transmission)
         # Sixteen-bit levels are rounded from double precision: nothing but the rounding itself may cost a part of a level.
         product = np.multiply(window, transmission, dtype=np.float32 if window.dtype == np.uint8 else np.float64)
+        if noise is not None:
+            product = noise.added_to(product, window)
         made: Levels = np.rint(product, out=product).astype(window.dtype)
         return made
 
@@ -106,8 +119,14 @@ class ChannelLaw:
 class ColourWindow(Protocol):
     """Projects attenuations into a pseudo-colour window by way of its two energies."""
 
-    def window(self, bag: NDArray[np.uint8], added: FloatArray, grain: FloatArray | None = None) -> NDArray[np.uint8]:
+    def window(
+        self, bag: NDArray[np.uint8], added: FloatArray, grain: FloatArray | None = None, noise: MissingNoise | None = None
+    ) -> NDArray[np.uint8]:
         """(h, w, 3) levels with (2, h, w) low- and high-energy attenuations in the beam, and (3, h, w) of the threats' own grain."""
+        ...
+
+    def photon(self, levels: NDArray[np.uint8]) -> tuple[float, ...]:
+        """What one photon adds to the transmission of either energy."""
         ...
 
 
@@ -131,16 +150,15 @@ class EnergyLaw:
             raise DataError(f"projection by energies is for scans in colour, got channels {channels}. Use the channels' own law.")
         return DUAL_ENERGY
 
-    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None) -> Levels:
+    def photon(self, levels: Levels, air: FloatArray) -> tuple[float, ...]:
+        """Of the two energies behind the colours."""
+        return self.colours.photon(levels)
+
+    def put(self, window: Levels, transmission: FloatArray, grain: FloatArray | None = None, noise: MissingNoise | None = None) -> Levels:
         """See ``Law``."""
         added = np.maximum(-np.log(transmission), 0).astype(np.float32)
-        made = self.colours.window(np.ascontiguousarray(window.transpose(1, 2, 0)), added, grain)
+        made = self.colours.window(np.ascontiguousarray(window.transpose(1, 2, 0)), added, grain, noise)
         return made.transpose(2, 0, 1)
-
-
-Finish = Callable[[Levels, Levels, FloatArray, np.random.Generator], Levels]
-"""From a window before and after the projection, and the transmission, to the window as this scanner would have stored it:
-noise, blur, compression. What it changes outside the transmission's support is put back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,9 +227,7 @@ class LevelsComposite:
         return Annotations(boxes, labels, masks, visible)
 
 
-def compose_levels(
-    bag: StoredScan, params: CompositeParams, lookup: Lookup, law: Law = ChannelLaw(), finish: Finish | None = None
-) -> LevelsComposite:
+def compose_levels(bag: StoredScan, params: CompositeParams, lookup: Lookup, law: Law = ChannelLaw()) -> LevelsComposite:
     """Carry out what was drawn, on the levels as stored.
 
     Args:
@@ -219,11 +235,11 @@ def compose_levels(
         params: What ``draw_composite`` gave, or read back from JSON.
         lookup: From signature id to signature.
         law: How a transmission changes stored levels.
-        finish: Noise, blur and compression of the inserted areas; drawn from the parameters' own seed.
 
     Returns:
-        The composite. Threats that lie over each other are multiplied first and rounded once, in an order of their own, so
-        that the order of the insertions does not matter to a bit. Pixels that no threat covers are the bag's bit for bit.
+        The composite, with the photon noise that noise-free threats lack where the parameters know the scanner's. Threats that lie
+        over each other are multiplied first and rounded once, in an order of their own, so that the order of the insertions does
+        not matter to a bit. Pixels that no threat covers are the bag's bit for bit.
 
     Raises:
         DataError: A window outside the bag, other channels, or a signature that changes nothing.
@@ -251,13 +267,15 @@ def compose_levels(
         order = sorted(members, key=lambda member: insertion_order(placed[member][0]))
         ordered = [layers[member] for member in order]
         total = _product(ordered, len(expected), before.shape[1:])
-        after = law.put(before, total, _grain_of(ordered, before.shape[1:]))
+        quiet = [layers[member] for member in order if is_quiet(placed[member][1])]
+        noise = None
+        if params.levels_per_photon and quiet:
+            rng = stream(params.finish_seed, "noise", number)
+            noise = MissingNoise(params.levels_per_photon, _product(quiet, len(expected), before.shape[1:]), rng)
+        after = law.put(before, total, _grain_of(ordered, before.shape[1:]), noise)
         for member in members:
             others = [layers[other] for other in order if other != member]
             seen[member] = partial(_seen_alone, law, before, after, others, layers[member])
-        if finish is not None:
-            rng = stream(params.finish_seed, "finish", number)
-            after = np.where((total < 1).any(axis=0), finish(before, after, total, rng), before)
         levels[:, frame[0], frame[1]] = after
     things = []
     for member, (insertion, varied) in enumerate(placed):

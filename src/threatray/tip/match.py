@@ -1,222 +1,163 @@
-"""Inserted areas that look scanned, not pasted: noise, sharpness and compression as the bag's own."""
+"""Inserted areas that look scanned, not pasted: the photon noise that a real scan has where a threat lies."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from threatray.core.image import BoolArray, FloatArray
-from threatray.core.signature import Signature
-from threatray.errors import ConfigError, DataError
+from threatray.core.image import TRANSMISSION_FLOOR, FloatArray
+from threatray.core.signature import OriginKind, Signature
 
 Levels = NDArray[Any]
-"""(C, h, w) uint8 or uint16."""
+"""(C, h, w): numbers that grow with the photons counted."""
 
-_LUMA: Final = (0.299, 0.587, 0.114)
-_HIGH_PASS_GAIN: Final = math.sqrt(8 / 9)  # what a pixel less its 3x3 mean keeps of white noise
-_NORMAL_MAD: Final = 1.4826
-_FEWEST: Final = 50
-_DARKEST: Final = 0.02  # of air; below this the electronics speak, not the photons
-_BLUR_STEP: Final = 0.25
+_BLOCK: Final = 4
+_STRIP: Final = 2 * _BLOCK
+_ROWS_READ: Final = 160
+"""Rows of pixels that are looked at, spread over the picture: plenty for a number, and a fraction of the time."""
+
+_BIN, _SPREAD = 0.05, 0.2  # of the logarithm of variance over mean: one block of sixteen pixels is off by a third
+_FEWEST: Final = 200
+_DARKEST, _LIGHTEST = 0.05, 0.95  # of air: below it the electronics speak, above it counts are clipped at white
+_NOISIEST: Final = 0.01  # of air: no scanner counts fewer than a hundred photons a pixel, so what looks like it is texture
+_PLANE_FREE: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+"""Gives 0 on any slope along rows or columns, and keeps the variance of white noise."""
 
 
-def photon_noise(levels: Levels, air: FloatArray, mask: BoolArray | None = None) -> FloatArray:
-    r"""How noisy a scan is, as the k of the photon law :math:`\sigma_T = k \sqrt{T}`.
+def strips_of(levels: Levels) -> Levels:
+    """(C, n, 10, W): strips of rows spread over a scan, enough to measure its noise; a row more on each side than is measured.
+
+    Example:
+        >>> strips_of(np.zeros((2, 600, 800), np.uint16)).shape, strips_of(np.zeros((2, 9, 800), np.uint16)).shape
+        ((2, 20, 10, 800), (2, 0, 10, 800))
+    """
+    height = levels.shape[1]
+    tops = np.arange(0, height - _STRIP - 1, max(_STRIP, height * _STRIP // _ROWS_READ))
+    strips: Levels = levels[:, tops[:, None] + np.arange(_STRIP + 2)]
+    return strips
+
+
+def levels_per_photon(strips: Levels, air: FloatArray) -> tuple[float, ...]:
+    r"""How many grey levels one counted photon is, from the scan alone: its noise gives it away.
+
+    Photons arrive by Poisson's law, so levels :math:`n = gN` have the variance
+
+    .. math:: \operatorname{var} n = g^2 \operatorname{var} N = g\,\bar n
+
+    wherever the scan is flat. The ratio of variance to mean is taken block by block, of what no slope explains. Where things lie it is
+    larger, here more and there less, so the most frequent ratio is g.
 
     Args:
-        levels: (C, h, w) as stored; three channels are pseudo-colour and are measured in luma.
+        strips: (C, n, 10, W) from ``strips_of`` the scan as stored, or of anything else that is proportional to the counts.
         air: (C,) level of empty air.
-        mask: (h, w) bool: where to look; everywhere if not given.
 
     Returns:
-        (1,) for colour, else (C,) float32; 0 where fewer than 50 flat pixels are seen.
+        One number a channel; 0 where fewer than 200 blocks of 4x4 pixels are neither air nor nearly black,
+        or where there is more noise than a hundred photons a pixel of air would make.
 
     Note:
-        Measured on the calmer half of the pixels by a 3x3 high pass and the median, so texture finer than that counts as noise,
-        and noise that a screen or a JPEG smoothed away does not.
+        On phantom bags, whose photons are known, within a fifth (the noise itself within a tenth) from 300x220 pixels on; see
+        ``benchmarks/noise_match.md``. Of noise alone, a tenth too little: what things there are in a bag makes up for it. Small
+        pictures are all things. Noise that a JPEG or a screen smoothed away is not seen, so it is not put back either.
+
+    Source:
+        The photon transfer method (Janesick, Photon Transfer, SPIE 2007), with the filter of Immerkaer, Fast noise variance
+        estimation, Computer Vision and Image Understanding 64 (1996).
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> levels = rng.poisson(0.5 * 10_000, (1, 64, 64)).astype(np.uint16)  # k = 1 / sqrt(10000)
-        >>> f"{photon_noise(levels, np.array([10_000.0], np.float32))[0]:.3f}"
-        '0.010'
+        >>> levels = 4 * rng.poisson(2_500, (1, 128, 128)).astype(np.uint16)  # four levels a photon
+        >>> 3.2 < levels_per_photon(strips_of(levels), np.array([20_000.0], np.float32))[0] < 4.6
+        True
     """
     import cv2
 
+    columns = (strips.shape[3] - 2) // _BLOCK * _BLOCK
     found = []
-    for plane in _planes(levels, air):
-        smooth = cv2.blur(plane, (3, 3), borderType=cv2.BORDER_REFLECT)
-        wide = cv2.blur(plane, (7, 7), borderType=cv2.BORDER_REFLECT)
-        usable = (smooth > _DARKEST) & (smooth < 0.97) if mask is None else mask & (smooth > _DARKEST) & (smooth < 0.97)
-        if usable.sum() < _FEWEST:
-            found.append(0.0)
-            continue
-        calm = usable & (np.abs(smooth - wide) <= np.median(np.abs(smooth - wide)[usable]))
-        residue = (plane - smooth)[calm] / np.sqrt(smooth[calm])
-        found.append(_NORMAL_MAD * float(np.median(np.abs(residue))) / _HIGH_PASS_GAIN)
-    return np.array(found, np.float32)
+    for channel, white in zip(strips, np.asarray(air, np.float32).tolist(), strict=True):
+        ratios = [np.zeros(0, np.float32)]
+        for strip in channel if columns > 0 else ():
+            plane = strip.astype(np.float32)
+            means, variances = (
+                each[1:-1, 1 : columns + 1].reshape(-1, _BLOCK, columns // _BLOCK, _BLOCK).mean(axis=(1, 3))
+                for each in (plane, cv2.filter2D(plane, -1, _PLANE_FREE) ** 2)
+            )
+            usable = (means > _DARKEST * white) & (means < _LIGHTEST * white) & (variances > 1e-12 * means**2)  # not rounding alone
+            ratios.append(variances[usable] / means[usable])
+        gain = _mode(np.concatenate(ratios))
+        found.append(gain if gain <= _NOISIEST * white else 0.0)
+    return tuple(found)
+
+
+def _mode(ratios: FloatArray) -> float:
+    """The most frequent of positive numbers, in the logarithm; 0 if they are too few to tell."""
+    if len(ratios) < _FEWEST:
+        return 0.0
+    bins = np.rint(np.log(ratios) / _BIN).astype(np.int64)
+    reach = np.arange(-12, 13)
+    smooth = np.convolve(np.bincount(bins - bins.min()), np.exp(-0.5 * (reach * _BIN / _SPREAD) ** 2))
+    return float(f"{np.exp((int(smooth.argmax()) - 12 + bins.min()) * _BIN):.4g}")
+
+
+def is_quiet(signature: Signature) -> bool:
+    """Whether a signature has no noise of its own: translated and rendered ones have none, one taken out of a scan brings its scan's.
+
+    Example:
+        >>> from threatray.core import GREY, Origin, Quantity, XrayImage
+        >>> image = XrayImage(np.full((1, 1, 1), 0.5, np.float32), Quantity.TRANSMISSION, GREY)
+        >>> [is_quiet(Signature("s", image, np.ones((1, 1), bool), "gun", Origin(kind, "s", "s"))) for kind in OriginKind]
+        [False, True, True]
+    """
+    return signature.origin.kind is not OriginKind.REAL
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseMatch:
-    r"""Gives an inserted area the photon noise that a real scan has there, no more and no less than is missing.
+class MissingNoise:
+    r"""The noise that a scan of bag and threat has, and that the product of a scanned bag and a noise-free threat lacks.
 
-    Fewer photons arrive under a threat, so their count is noisier: relative to the signal :math:`k / \sqrt{T}`. The bag's own noise
-    came with the bag's T, the signature brought some of its own. What both make together is measured in the composite, and only
-    the rest is added:
+    The bag's levels came with the variance :math:`g\,n_b`, of which the multiplication by T left :math:`g\,n_b T^2`. A scan would have
+    :math:`g\,n_b T = g\,n`. The rest is added:
 
-    .. math:: T' = T\,(1 + \xi), \qquad \xi \sim \mathcal N\bigl(0, (k_\mathrm{bag}^2 - k_\mathrm{inserted}^2) / T\bigr)
+    .. math:: n' = n + \xi, \qquad \xi \sim \mathcal N\bigl(0,\; g\,(1 - T)\,n\bigr)
 
     Args:
-        air: (C,) level of empty air.
-        bag_noise: (1,) or (C,) k of the whole bag from ``photon_noise``; measured in the window if not given.
+        photon: Levels of one photon, one a channel.
+        quiet: (C, h, w) transmission of the threats that have no noise of their own; nothing is added where it is 1.
+        rng: Source of the noise; a seed in the composite's record replays it.
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> bag = rng.poisson(8_000, (1, 60, 60)).astype(np.uint16)
-        >>> half = np.full((1, 60, 60), 0.5, np.float32)
-        >>> made = NoiseMatch(np.array([10_000.0], np.float32))(bag, (bag * half).astype(np.uint16), half, rng)
-        >>> abs(float(made.std()) - 4000**0.5) < 4  # a scan of 4,000 photons, not half the noise of 8,000
+        >>> bag, half = rng.poisson(8_000, (1, 60, 60)), np.full((1, 60, 60), 0.5, np.float32)
+        >>> made = MissingNoise((1.0,), half, rng).added_to(bag * half, bag)
+        >>> abs(float(made.std()) - 4000**0.5) < 2  # a scan of 4,000 photons, not half the noise of 8,000
         True
     """
 
-    air: FloatArray
-    bag_noise: FloatArray | None = None
+    photon: tuple[float, ...]
+    quiet: FloatArray
+    rng: np.random.Generator
 
-    def __call__(self, before: Levels, after: Levels, transmission: FloatArray, rng: np.random.Generator) -> Levels:
-        """The window with the missing noise.
+    def added_to(self, product: Levels, bag: Levels) -> Levels:
+        """Levels of bag times threat with what is missing, from 0 to the bag's; as they were where nothing is. Changes ``product``."""
+        for number, gain in enumerate(self.photon):
+            touched = np.flatnonzero(self.quiet[number].ravel() != 1)
+            plane = product[number].reshape(-1)
+            noisy = self.at(number, touched, plane[touched], gain)
+            plane[touched] = np.clip(noisy, 0, np.asarray(bag[number]).reshape(-1)[touched])
+            product[number] = plane.reshape(product[number].shape)
+        return product
 
-        Args:
-            before: (C, h, w) the bag.
-            after: (C, h, w) the composite without noise matching.
-            transmission: (any, h, w) of the threats; nothing changes where it is 1 in every channel.
-            rng: Source of the noise; a seed in the composite's record replays it.
+    def attenuated(self, number: int, touched: NDArray[np.intp], bag: FloatArray, added: FloatArray) -> FloatArray:
+        """The attenuation that a threat adds to a bag's in one channel, at some pixels, so that the sum has the noise of a scan."""
+        counted = np.exp(-(bag + added))
+        noisy = np.maximum(self.at(number, touched, counted, self.photon[number]), np.float32(TRANSMISSION_FLOOR))
+        return np.maximum(np.where(noisy == counted, added, -np.log(noisy) - bag), 0).astype(np.float32)
 
-        Returns:
-            Levels of the same type, nowhere brighter than the bag (luma, for colour).
-
-        Raises:
-            DataError: Shapes differ.
-        """
-        if before.shape != after.shape or transmission.shape[1:] != after.shape[1:]:
-            raise DataError(f"noise match: shapes differ: bag {before.shape}, composite {after.shape}, threat {transmission.shape}.")
-        inside: BoolArray = np.asarray((transmission < 1).any(axis=0), np.bool_)
-        # Drawn whether needed or not, so that what follows in the stream does not depend on the picture.
-        drawn = rng.standard_normal((1 if len(after) == 3 else len(after), *after.shape[1:]), dtype=np.float32)
-        wanted = photon_noise(before, self.air) if self.bag_noise is None else self.bag_noise
-        present = photon_noise(after, self.air, inside)
-        missing = np.sqrt(np.maximum(wanted**2 - present**2, 0))
-        if not (missing > 0).any():
-            return after
-        shown = np.maximum(_planes(after, self.air), np.float32(_DARKEST))
-        factor = np.where(inside, 1 + drawn * missing.reshape(-1, 1, 1) / np.sqrt(shown), np.float32(1))
-        limit = _planes(before, self.air)
-        noisy = after * np.clip(factor, 0, np.maximum(limit / np.maximum(_planes(after, self.air), np.float32(1e-6)), 1))
-        noisy = np.clip(noisy, 0, np.iinfo(after.dtype).max)
-        rounded = np.rint(noisy)
-        # Rounding up could pass the bag: there it is rounded down.
-        made = np.where(_planes(rounded, self.air) > limit, np.floor(noisy), rounded)
-        return np.where(inside, made, after).astype(after.dtype)
-
-
-def edge_blur(levels: Levels, air: FloatArray, mask: BoolArray | None = None) -> float:
-    r"""How soft a picture's sharpest edges are, as the sigma of the Gaussian that would have blurred a step so.
-
-    .. math:: \sigma = \frac{\Delta}{\sqrt{2\pi}\; \max|\nabla|}
-
-    Args:
-        levels: (C, h, w).
-        air: (C,) level of empty air.
-        mask: (h, w) bool: only edges within it.
-
-    Returns:
-        The 10 % quantile over the strong edges, in pixels; 0 if there are none.
-
-    Example:
-        >>> import cv2
-        >>> step = np.full((1, 60, 60), 200.0); step[:, :, 30:] = 40
-        >>> soft = cv2.GaussianBlur(step[0], (0, 0), 1.5)[None].astype(np.uint8)
-        >>> abs(edge_blur(soft, np.array([255.0], np.float32)) - 1.5) < 0.2
-        True
-    """
-    import cv2
-
-    plane = _planes(levels, air).mean(axis=0)
-    across, down = (cv2.Sobel(plane, cv2.CV_32F, x, 1 - x, ksize=3) / 8 for x in (1, 0))
-    slope = np.hypot(across, down)
-    reach = np.ones((9, 9), np.uint8)
-    height = cv2.dilate(plane, reach) - cv2.erode(plane, reach)
-    ridge = (slope >= cv2.dilate(slope, np.ones((3, 3), np.uint8))) & (height > 0.15)
-    if mask is not None:
-        ridge &= mask
-    if not ridge.any():
-        return 0.0
-    widths = height[ridge] / (math.sqrt(2 * math.pi) * np.maximum(slope[ridge], 1e-6))
-    # The Sobel filter is a blur itself: its variance, one pixel wide, is taken off.
-    return math.sqrt(max(0.0, float(np.quantile(widths, 0.1)) ** 2 - 0.5))
-
-
-def matching_blur(bag: Levels, air: FloatArray, signature: Signature) -> float:
-    """The blur, in pixels, that makes a signature as soft as the bag; 0 if it is softer already. For ``VariationParams.blur_px``.
-
-    Returns:
-        A multiple of a quarter pixel.
-
-    Note:
-        A signature softer than the bag, e.g. one that was enlarged, cannot be sharpened without raising its noise: it stays.
-    """
-    mean = signature.image.values[:1]
-    own = edge_blur(
-        (np.clip(np.pad(mean, ((0, 0), (4, 4), (4, 4)), constant_values=1), 0, 1) * 65535).astype(np.uint16),
-        np.array([65535.0], np.float32),
-    )
-    missing = math.sqrt(max(0.0, edge_blur(bag, air) ** 2 - own**2)) if own > 0 else 0.0
-    return round(missing / _BLUR_STEP) * _BLUR_STEP
-
-
-def requantised(
-    window: NDArray[np.uint8], tables: tuple[tuple[int, ...], ...], subsampling: int, corner: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """A window as a JPEG with these tables would hold it, on the grid of the whole picture.
-
-    A composite that is stored as JPEG goes through this once anyway. One that is stored without loss, in a bag that was a JPEG
-    before, needs it: else the inserted area alone has no blocks.
-
-    Args:
-        window: (h, w, 3) uint8, RGB.
-        tables: Quantisation tables, luminance first.
-        subsampling: 0 for 4:4:4, 1 for 4:2:2, 2 for 4:2:0.
-        corner: (x, y) of the window in the picture.
-
-    Returns:
-        (h, w, 3) uint8.
-
-    Raises:
-        ConfigError: Another subsampling.
-    """
-    import io
-
-    from PIL import Image
-
-    if subsampling not in (0, 1, 2):
-        raise ConfigError(f"requantise: subsampling must be 0, 1 or 2, got {subsampling}.")
-    left, top = corner[0] % 16, corner[1] % 16
-    height, width = window.shape[:2]
-    padded = np.pad(window, ((top, -(top + height) % 16), (left, -(left + width) % 16), (0, 0)), mode="edge")
-    buffer = io.BytesIO()
-    qtables = {place: list(table) for place, table in enumerate(tables)}
-    Image.fromarray(padded).save(buffer, "JPEG", qtables=qtables, subsampling=subsampling)
-    decoded: NDArray[np.uint8] = np.asarray(Image.open(buffer).convert("RGB"))
-    return np.ascontiguousarray(decoded[top : top + height, left : left + width])
-
-
-def _planes(levels: Levels, air: FloatArray) -> FloatArray:
-    """Shares of air: the luma of colour, else each channel."""
-    if len(levels) == 3:
-        weights = np.array(_LUMA, np.float32)
-        return (np.tensordot(weights, levels, 1) / float(weights @ air)).astype(np.float32)[None]
-    return (levels / np.asarray(air, np.float32).reshape(-1, 1, 1)).astype(np.float32)
+    def at(self, number: int, touched: NDArray[np.intp], levels: Levels, gain: float) -> Levels:
+        """Levels at some pixels of a channel with noise."""
+        missing = np.float32(gain) * (1 - self.quiet[number].reshape(-1)[touched]) * np.asarray(levels, np.float32)
+        noisy: Levels = levels + self.rng.standard_normal(touched.size, dtype=np.float32) * np.sqrt(missing)
+        return noisy

@@ -13,8 +13,8 @@ from threatray.core.image import COLOUR, DUAL_ENERGY, GREY
 from threatray.core.seeding import derive
 from threatray.errors import ConfigError, DataError
 from threatray.tip.bag_map import BagMap
-from threatray.tip.draw import ComposeConfig, draw_composite
-from threatray.tip.levels import ChannelLaw, Finish, Law, LevelsComposite, StoredScan, compose_levels
+from threatray.tip.draw import ComposeConfig, draw_composite, scanner_noise
+from threatray.tip.levels import ChannelLaw, Law, LevelsComposite, StoredScan, compose_levels
 from threatray.tip.placement import RelativePosition
 from threatray.tip.refusal import Reason, Refused
 from threatray.tip.signature_cache import CachedLibrary
@@ -37,7 +37,6 @@ class OnlineProjection:
         positions: Class name -> relative positions of real threats, for ``match``.
         white: Level of empty air by channel; found in the picture if None.
         law: How a transmission changes levels.
-        finish: Noise, blur and compression of the inserted areas.
 
     Raises:
         ConfigError: A class without signatures, or weights that are none.
@@ -51,7 +50,6 @@ class OnlineProjection:
     positions: Mapping[str, Sequence[RelativePosition]] = field(default_factory=dict)
     white: Sequence[float] | None = None
     law: Law = field(default_factory=ChannelLaw)
-    finish: Finish | None = None
 
     def __post_init__(self) -> None:
         known = self.library.library.by_class()
@@ -94,11 +92,18 @@ class OnlineProjection:
             bag = BagMap.of_levels(levels, None if self.white is None else np.asarray(self.white, np.float32), self.config.bag)
         except DataError as error:
             return Refused(Reason.NO_BAG, str(error))
-        chosen = [self.library.load(name) for name in ids]
         params = draw_composite(
-            bag, "online", chosen, rng, self.config, relative_lengths=drawn_lengths, positions=self.positions, occupied=occupied
+            bag,
+            "online",
+            [self.library.load(name) for name in ids],
+            rng,
+            self.config,
+            relative_lengths=drawn_lengths,
+            positions=self.positions,
+            occupied=occupied,
+            levels_per_photon=scanner_noise(self.config, self.law, scan, bag.air),
         )
-        return params if isinstance(params, Refused) else compose_levels(scan, params, self.library.load, self.law, self.finish)
+        return params if isinstance(params, Refused) else compose_levels(scan, params, self.library.load, self.law)
 
     def _length(self, name: str, rng: np.random.Generator) -> float | None:
         known = self.relative_lengths.get(name, ())

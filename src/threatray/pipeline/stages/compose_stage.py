@@ -33,7 +33,7 @@ from threatray.pipeline.stored_bag import ImageOutput, StoredBag, write_levels
 from threatray.pipeline.workers import JobResults, run_jobs_to_disk
 from threatray.tip.bag_map import BagMap
 from threatray.tip.compose import CompositeParams
-from threatray.tip.draw import ComposeConfig, draw_composite
+from threatray.tip.draw import ComposeConfig, draw_composite, scanner_noise
 from threatray.tip.levels import ChannelLaw, Law, LevelsComposite, WindowMask, compose_levels
 from threatray.tip.library import SignatureLibrary
 from threatray.tip.refusal import Refused
@@ -157,31 +157,45 @@ def compose_bag(shared: _Shared, planned: tuple[PlannedComposite, ...]) -> list[
         bag, clipped = StoredBag.read(shared.sources, located)
         known = BagMap.of_levels(bag.scan.levels, bag.white, shared.config.bag)
         law = shared.laws.of(bag, known)
+        photon = scanner_noise(shared.config, law, bag.scan, known.air)
     except DataError as error:  # a bag that cannot be read, or shows no air
         return [{"item": each.id, "kind": UNREADABLE, "reason": str(error)} for each in planned]
-    return [_composed(shared, each, located, bag, known, law) | {"clipped": clipped} for each in planned]
+    found = _Bag(located, bag, known, law, photon)
+    return [_composed(shared, each, found) | {"clipped": clipped} for each in planned]
 
 
-def _composed(shared: _Shared, planned: PlannedComposite, located: Located, bag: StoredBag, known: BagMap, law: Law) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class _Bag:
+    """What is found once of a bag, for all of its composites."""
+
+    located: Located
+    stored: StoredBag
+    known: BagMap
+    law: Law
+    levels_per_photon: tuple[float, ...]
+
+
+def _composed(shared: _Shared, planned: PlannedComposite, bag: _Bag) -> dict[str, Any]:
     drawn = draw_composite(
-        known,
+        bag.known,
         planned.bag_id,
         [shared.library.load(threat.signature_id) for threat in planned.threats],
         stream(shared.seed, "compose", planned.id),
         shared.config,
         relative_lengths=[threat.relative_length for threat in planned.threats],
         positions=shared.positions,
+        levels_per_photon=bag.levels_per_photon,
     )
     if isinstance(drawn, Refused):
         return {"item": planned.id, "kind": drawn.reason.value, "reason": str(drawn)}
     try:
-        made = replay(bag, drawn, shared.library, law)
+        made = replay(bag.stored, drawn, shared.library, bag.law)
     except DataError as error:
         return {"item": planned.id, "kind": "cannot be projected", "reason": str(error)}
-    files = write_levels(shared.folder, planned.id, bag, made.levels, shared.output)
+    files = write_levels(shared.folder, planned.id, bag.stored, made.levels, shared.output)
     if shared.output.layers:
-        write_layers(shared.folder, planned.id, located.entry, made, bag.scan.size)
-    record = _record(planned.id, located, bag, made, files)
+        write_layers(shared.folder, planned.id, bag.located.entry, made, bag.stored.scan.size)
+    record = _record(planned.id, bag.located, bag.stored, made, files)
     return {"id": planned.id, "params": drawn.as_json(), "record": record, "labels": [thing.label for thing in made.things]}
 
 

@@ -172,6 +172,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--arms", default="cyclegan,cut,fastcut,fastcut*", help="a star: as many steps as cyclegan's CPU time allows")
     parser.add_argument("--nce", default="{}", help="JSON of NceConfig")
@@ -183,7 +184,7 @@ def main() -> None:
         judge = Judge(data, base)
         costs = {name: gflop(data, replace(base, translator=name)) for name in ("cyclegan", "cut", "fastcut")}
         print(json.dumps({"gflop_per_step": {name: round(value, 2) for name, value in costs.items()}}), flush=True)
-        for seed in range(options.seeds):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
             drawn: dict[str, list[Signature]] = {}
             per_step: dict[str, float] = {}
             for arm in options.arms.split(","):

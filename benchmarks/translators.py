@@ -174,7 +174,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--arms", default="cyclegan,cut,fastcut,fastcut*", help="a star: as many steps as cyclegan's CPU time allows")
+    parser.add_argument(
+        "--arms", default="cyclegan,cut,fastcut,fastcut*", help="a star: as many steps as cyclegan's CPU time allows; @N: N steps"
+    )
     parser.add_argument("--nce", default="{}", help="JSON of NceConfig")
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
@@ -188,7 +190,8 @@ def main() -> None:
             drawn: dict[str, list[Signature]] = {}
             per_step: dict[str, float] = {}
             for arm in options.arms.split(","):
-                name, steps = arm.rstrip("*"), options.steps
+                name, _, given = arm.rstrip("*").partition("@")
+                steps = int(given or options.steps)
                 if arm.endswith("*"):
                     steps = round(steps * per_step["cyclegan"] / per_step[name])
                 model, cost = trained(data, replace(base, translator=name, steps=steps), seed)

@@ -74,10 +74,11 @@ class NceConfig:
     """The patchwise contrastive term of CUT and FastCUT; CycleGAN has none.
 
     Args:
-        lambda_nce: Its weight. The papers' 1 (cut) and 10 (fastcut) make the X-ray carry the photo's brightness, as the cycle does.
-        patches: Places of the object that are compared in each layer; the paper's 256 are of a whole canvas.
-        temperature: What similarities are divided by.
-        embedding: Length of the compared vectors.
+        lambda_nce: Weight of cut's and fastcut's contrastive term. The paper's 1 (cut) and 10 (fastcut) make the X-ray carry the photo's
+            brightness, as a heavy cycle does.
+        patches: Places of the object that cut and fastcut compare in each layer; the paper's 256 are of a whole canvas.
+        temperature: What cut and fastcut divide similarities by.
+        embedding: Length of the vectors that cut and fastcut compare.
 
     Raises:
         ConfigError: A value is out of range.

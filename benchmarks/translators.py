@@ -172,8 +172,11 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--arms", default="cyclegan,cut,fastcut,fastcut*", help="a star: as many steps as cyclegan's CPU time allows")
+    parser.add_argument(
+        "--arms", default="cyclegan,cut,fastcut,fastcut*", help="a star: as many steps as cyclegan's CPU time allows; @N: N steps"
+    )
     parser.add_argument("--nce", default="{}", help="JSON of NceConfig")
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
@@ -183,11 +186,12 @@ def main() -> None:
         judge = Judge(data, base)
         costs = {name: gflop(data, replace(base, translator=name)) for name in ("cyclegan", "cut", "fastcut")}
         print(json.dumps({"gflop_per_step": {name: round(value, 2) for name, value in costs.items()}}), flush=True)
-        for seed in range(options.seeds):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
             drawn: dict[str, list[Signature]] = {}
             per_step: dict[str, float] = {}
             for arm in options.arms.split(","):
-                name, steps = arm.rstrip("*"), options.steps
+                name, _, given = arm.rstrip("*").partition("@")
+                steps = int(given or options.steps)
                 if arm.endswith("*"):
                     steps = round(steps * per_step["cyclegan"] / per_step[name])
                 model, cost = trained(data, replace(base, translator=name, steps=steps), seed)

@@ -126,7 +126,7 @@ def test_a_misspelt_project_key_names_the_nearest_and_all_keys(tmp_path: Path, c
     assert main(["run", str(path)]) == 2
     said = capsys.readouterr().err
     assert "unknown key 'stepps'; did you mean 'steps'?" in said
-    assert "Keys: preset, size, steps, batch_size" in said
+    assert "Keys: translator, preset, size, steps, batch_size" in said
 
 
 def test_a_missing_data_folder_names_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from threatray.cli.main import main
+from threatray.core.files import sha256_of_file
+from threatray.tip.library import SignatureLibrary
+
 pytestmark = pytest.mark.slow
 
 EXCLUDED = {"timings.jsonl"}
@@ -123,6 +127,21 @@ def test_an_interrupted_training_exits_130_and_goes_on(undisturbed: Path, tmp_pa
     assert "the checkpoint is saved" in said
     assert "run the same command again to go on" in said
     assert (tmp_path / ".training.partial" / "checkpoint.pt").is_file()
+
+
+@pytest.mark.parametrize("translator", ["fastcut", "mean_translator:MeanTranslator"])
+def test_other_translators_go_the_same_way(undisturbed: Path, tmp_path: Path, translator: str) -> None:
+    inputs = ["--photos", str(undisturbed / "photos"), "--signatures", str(undisturbed / "signatures"), "--quiet"]
+    trained, translated = tmp_path / "training", tmp_path / "translated"
+    short = ["--steps", "4", "--size", "32", "--batch-size", "2", "--sample-every", "2"]
+    assert main(["train", *inputs, *short, "--translator", translator, "--out", str(trained)]) == 0
+    assert json.loads((trained / "train.json").read_text())["translator"] == translator
+    gate = ["--gate.least-attenuation", "0", "--gate.least-mean-attenuation", "0", "--gate.most-saturated", "1"]
+    gate += ["--gate.least-iou", "0", "--gate.least-class-probability", "0", "--recogniser-steps", "4"]
+    assert main(["translate", *inputs, *gate, "--train", str(trained), "--out", str(translated)]) == 0
+    library = SignatureLibrary.open(translated / "accepted")
+    assert len(library.ids()) == 10
+    assert {library.load(name).origin.checkpoint for name in library.ids()} == {sha256_of_file(trained / "checkpoint.pt")}
 
 
 def test_a_composite_replays_from_its_recorded_parameters(undisturbed: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from threatray.errors import ConfigError
+from threatray.pipeline.demo import DemoSize, demo_project
 from threatray.pipeline.settings import from_table
 from threatray.pipeline.stages.uplift_stage import UpliftConfig
+from threatray.synthesis.config import TrainConfig
 from threatray.uplift.arms import Arm, Pool
 
 
@@ -89,3 +91,11 @@ def test_own_arms_come_out_of_a_project_file() -> None:
         from_table(UpliftConfig, {"own_arms": [{"name": "half", "shares": {"transalted": 1.0}}]}, "project.toml, [uplift]")
     with pytest.raises(ConfigError, match="own_arms names 'synthesis', which is taken"):
         UpliftConfig(own_arms=(Arm("synthesis", {Pool.REAL: 1.0}),))
+
+
+def test_a_translator_is_named_in_a_project_file_and_in_the_demo() -> None:
+    assert from_table(TrainConfig, {"translator": "fastcut", "nce": {"lambda_nce": 2}}, "p.toml").nce.lambda_nce == 2.0
+    assert demo_project(DemoSize.SMOKE, Path("out"), translator="cut").train.translator == "cut"
+    assert demo_project(DemoSize.SMOKE, Path("out")).train.translator == "cyclegan"
+    with pytest.raises(ConfigError, match=r"translator is one of cyclegan, cut, fastcut, or your own 'module:attribute'; got 'pix2pix'"):
+        from_table(TrainConfig, {"translator": "pix2pix"}, "p.toml")

@@ -39,3 +39,14 @@ def test_sample_grids_are_named_by_their_step(run_folder: Path) -> None:
     assert found is not None
     assert [title for title, _ in found.grids] == ["Step 100", "Step 300", "Step 600"]
     assert found.lead == ("A CycleGAN was trained on unpaired photo crops and real signatures for 600 steps of 4 pairs at 64×64 pixels.")
+
+
+@pytest.mark.parametrize(
+    ("translator", "begins"), [("fastcut", "A FastCUT was trained on"), ("my.models:Pix", "The translator my.models:Pix was trained on")]
+)
+def test_the_lead_names_the_translator(run_folder: Path, translator: str, begins: str) -> None:
+    path = run_folder / "train" / "train.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "translator": translator}))
+    found = build_training(RunFolder(run_folder))
+    assert found is not None
+    assert found.lead.startswith(begins)

@@ -20,7 +20,7 @@ class MeanTranslator:
             self.means[index] = (some[:, :-1] * some[:, -1:]).sum((0, 2, 3)) / some[:, -1:].sum()
         if checkpoint is not None:
             save_checkpoint(
-                checkpoint, {**heading(self.config, self.class_names, self.channels_b, self.seed), "step": 1, "means": self.means}
+                checkpoint, {**heading(self.config, self.class_names, self.channels_b, seed=self.seed, step=1), "means": self.means}
             )
         return FitResult(1, True, None, 0.0, 0.0, ())
 

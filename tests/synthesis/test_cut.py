@@ -75,9 +75,17 @@ def test_the_total_by_hand():
     assert told.total(10.0, identity=False).item() == pytest.approx(0.5 + 10.0 * 2.0)
 
 
-def test_the_published_weights_hold_unless_others_are_asked_for():
-    assert (Cut.variant.lambda_nce, Cut.variant.identity, Cut.variant.flip) == (1.0, True, False)
-    assert (FastCut.variant.lambda_nce, FastCut.variant.identity, FastCut.variant.flip) == (10.0, False, True)
+def test_the_published_recipes():
+    assert (Cut.variant.identity, Cut.variant.flip) == (True, False)
+    assert (FastCut.variant.identity, FastCut.variant.flip) == (False, True)
+    recipes = [TrainConfig.published(translator=name) for name in ("cut", "fastcut")]
+    assert [(each.nce.lambda_nce, each.nce.patches, each.nce.temperature, each.pool_size) for each in recipes] == [
+        (1.0, 256, 0.07, 0),
+        (10.0, 256, 0.07, 0),
+    ]
+
+
+def test_the_weight_of_the_contrastive_term_is_obeyed():
     free, light = model(nce=replace(CONFIG.nce, lambda_nce=0.0)), model()
     for each in (free, light):
         each._update(batch(channels_b=2))

@@ -75,22 +75,23 @@ class NceConfig:
     """The patchwise contrastive term of CUT and FastCUT; CycleGAN has none.
 
     Args:
-        lambda_nce: Its weight; if not given, as published: 1 for cut, 10 for fastcut.
-        patches: Places of the object that are compared in each layer; the paper's 256 are of a whole canvas.
-        temperature: What similarities are divided by.
-        embedding: Length of the compared vectors.
+        lambda_nce: Weight of cut's and fastcut's contrastive term. The paper's 1 (cut) and 10 (fastcut) make the X-ray carry the photo's
+            brightness, as a heavy cycle does.
+        patches: Places of the object that cut and fastcut compare in each layer; the paper's 256 are of a whole canvas.
+        temperature: What cut and fastcut divide similarities by.
+        embedding: Length of the vectors that cut and fastcut compare.
 
     Raises:
         ConfigError: A value is out of range.
     """
 
-    lambda_nce: float | None = None
+    lambda_nce: float = 0.1
     patches: int = 64
     temperature: float = 0.07
     embedding: int = 64
 
     def __post_init__(self) -> None:
-        if self.lambda_nce is not None and not 0.0 <= self.lambda_nce <= 1000.0:
+        if not 0.0 <= self.lambda_nce <= 1000.0:
             raise ConfigError(f"train: nce.lambda_nce must lie in [0, 1000], got {self.lambda_nce}.")
         for name, least in (("patches", 2), ("embedding", 1)):
             if getattr(self, name) < least:
@@ -213,11 +214,11 @@ class TrainConfig:
             raise ConfigError(f"train: ema_decay must lie in [0, 1), got {self.ema_decay}.")
 
     @classmethod
-    def published(cls, *, size: int = 256, steps: int = 200_000, pose: Pose = Pose.AS_IS) -> Self:
+    def published(cls, *, translator: str = "cyclegan", size: int = 256, steps: int = 200_000, pose: Pose = Pose.AS_IS) -> Self:
         """The paper's networks, rates, weights and augmentation, for comparison; masks and classes are still known.
 
         Source:
-            Zhu et al. 2017, section 4 and appendix 7.1.
+            Zhu et al. 2017, section 4 and appendix 7.1; for cut and fastcut Park et al. 2020.
 
         Example:
             >>> config = TrainConfig.published()
@@ -225,13 +226,16 @@ class TrainConfig:
             (1, 0.0002, 10.0)
         """
         return cls(
-            preset=Preset.PAPER if size >= 256 else Preset.PAPER_6,
+            translator=translator,
+            preset=Preset.PAPER if size >= 256 or translator != "cyclegan" else Preset.PAPER_6,
             size=size,
             steps=steps,
             batch_size=1,
             lr_generators=2e-4,
             lr_discriminators=2e-4,
             weights=Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, covered_patches=False),
+            nce=NceConfig(lambda_nce=10.0 if translator == "fastcut" else 1.0, patches=256, embedding=256),
+            pool_size=50 if translator == "cyclegan" else 0,
             augment=AugmentConfig(
                 flip=0.5, angle_degrees=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0, tint=0.0, invert=0.0, density=0.0
             ),

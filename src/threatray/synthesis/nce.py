@@ -55,13 +55,13 @@ def draw_patches(
         share = functional.adaptive_avg_pool2d(mask, (height, width)).flatten(1)
         most = share.amax(1, keepdim=True)
         covered = ((share >= 0.5) | (share >= most)) & (share > 0.0)
-        chosen = [rng.permutation(np.flatnonzero(row))[:patches] for row in covered.numpy()]
+        chosen = [rng.permutation(np.flatnonzero(row))[:patches] for row in covered.cpu().numpy()]
         longest = max(1, *(len(cells) for cells in chosen)) if chosen else 1
         places, there = np.zeros((len(chosen), longest), np.int64), np.zeros((len(chosen), longest), bool)
         for row, cells in enumerate(chosen):
             places[row, : len(cells)], there[row, : len(cells)] = cells, True
-        positions.append(torch.from_numpy(places))
-        valid.append(torch.from_numpy(there))
+        positions.append(torch.from_numpy(places).to(mask.device))
+        valid.append(torch.from_numpy(there).to(mask.device))
     return PatchPlan(tuple(positions), tuple(valid), flipped)
 
 

@@ -227,8 +227,7 @@ class UnpairedGan(Generic[NetsT]):
     def state(self) -> dict[str, Any]:
         """Everything there is to a training, as tensors and plain values."""
         return {
-            **heading(self.config, self.class_names, self.channels_b, self.seed),
-            "step": self.step,
+            **heading(self.config, self.class_names, self.channels_b, seed=self.seed, step=self.step),
             "nets": {name: net.state_dict() for name, net in self.nets.named().items()},
             "ema": self.ema.state_dict(),
             "optimisers": {

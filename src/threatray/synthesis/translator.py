@@ -117,11 +117,12 @@ def make_translator(config: TrainConfig, class_names: tuple[str, ...], channels_
     return translator_class(config.translator)(config, class_names, channels_b, seed=seed)
 
 
-def heading(config: TrainConfig, class_names: tuple[str, ...], channels_b: tuple[str, ...], seed: int) -> dict[str, Any]:
-    """What every checkpoint begins with, so that it says which translator made it and what it translates."""
+def heading(config: TrainConfig, class_names: tuple[str, ...], channels_b: tuple[str, ...], *, seed: int, step: int) -> dict[str, Any]:
+    """What every checkpoint begins with: which translator made it, of what, and how far it is."""
     return {
         "config": json.dumps(config.as_json(), sort_keys=True),
         "class_names": list(class_names),
         "channels_b": list(channels_b),
         "seed": seed,
+        "step": step,
     }

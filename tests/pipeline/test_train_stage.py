@@ -80,7 +80,7 @@ def test_it_leaves_the_last_two_the_best_and_what_was_measured(
     best = min(rows, key=lambda row: row["kid"])["step"]
     facts = made.summary["validation"]
     assert facts["best_step"] == best
-    assert (facts["photos"], facts["signatures"], facts["compared"], facts["chosen_by"]) == (4, 4, 4, "kid")
+    assert (facts["photos"], facts["signatures"], facts["classes"], facts["chosen_by"]) == (4, 4, ["bar", "hammer"], "kid")
     assert len(learned) == 24  # 6 photos and 6 signatures a class; the other 2 and 2 were never drawn from
     assert [each["disease"] for each in read_json(out / "health.json")["findings"]] == [
         "draws_nothing", "mode_collapse", "steganography", "memorised", "checkerboard", "imbalance",

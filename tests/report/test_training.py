@@ -65,7 +65,8 @@ def test_an_illness_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert (found.ill, found.health_lead) == (True, "Found: mode collapse. Give more photos.")
     assert found.validation_note == (
         "Measured on 40 photos and 1 signature that were held back; the state of step 1,200, with the lowest KID, is the one that "
-        "translates. Training was stopped there for lack of progress. KID and FID are in the features “f”: compare them within this training only."
+        "translates. It was stopped early for lack of progress. "
+        "KID and FID are in the features “f”: compare them within this training only."
     )
 
 

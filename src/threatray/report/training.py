@@ -114,7 +114,7 @@ def _validation_note(facts: Any) -> str:
         return ""
     words = f"Measured on {plural(int(facts.get('photos', 0)), 'photo')} and {plural(int(facts.get('signatures', 0)), 'signature')}"
     words += f" that were held back; the state of step {int(facts.get('best_step', 0)):,}, with the lowest KID, is the one that translates."
-    words += " Training was stopped there for lack of progress." if facts.get("stopped_early") else ""
+    words += " It was stopped early for lack of progress." if facts.get("stopped_early") else ""
     return f"{words} KID and FID are in the features “{facts.get('features', '?')}”: compare them within this training only."
 
 

@@ -207,9 +207,17 @@ def _train(folder: Path, rng: np.random.Generator, side: int) -> None:
         {"step": step, **{name: 0.2 + np.exp(-step / 150) + 0.05 * float(rng.random()) for name in names}} for step in range(5, 605, 5)
     ]
     (folder / "train" / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    _examined(folder / "train")
     for step in (100, 300, 600):
         write_jpeg(folder / "train" / "samples" / "x.jpg", rng.integers(0, 255, (2, 2, 3), dtype=np.uint8))
         write_png(folder / "train" / "samples" / f"step_{step:06d}.png", rng.integers(0, 255, (2 * side, 4 * side, 3), dtype=np.uint8))
+
+
+def _examined(folder: Path) -> None:
+    rows = [{"step": step, "kid": 100 / step, "fid": 900 / step, "silhouette_iou": 0.9, "ssim": 0.6} for step in (200, 400, 600)]
+    (folder / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    finding = {"figure": 0.8, "limit": 0.3, "higher_is_worse": False, "verdict": "healthy", "what": "how <they> differ", "advice": "None."}
+    write_json(folder / "health.json", {"findings": [{**finding, "disease": "mode_collapse"}, {**finding, "disease": "memorised"}]})
 
 
 def _score(folder: Path, kept: dict[str, list[str]], rng: np.random.Generator) -> None:

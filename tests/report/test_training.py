@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from threatray.core.files import write_json
 from threatray.report.folder import RunFolder
 from threatray.report.training import build_training
 
@@ -50,3 +51,39 @@ def test_the_lead_names_the_translator(run_folder: Path, translator: str, begins
     found = build_training(RunFolder(run_folder))
     assert found is not None
     assert found.lead.startswith(begins)
+
+
+def test_examinations_are_drawn_and_the_healthy_are_said_to_be(run_folder: Path) -> None:
+    found = build_training(RunFolder(run_folder))
+    assert found is not None
+    assert [one.title for one in found.validation] == [
+        "KID on held-back objects", "FID on held-back objects", "Silhouette IoU", "SSIM to the true X-ray",
+    ]  # fmt: skip
+    assert found.validation[0].lines == {"kid": ((200.0, 400.0, 600.0), (0.5, 0.25, 100 / 600))}
+    assert (found.ill, found.health_lead) == (False, "None of 2 diseases was found.")
+    assert [cell.text for cell in found.health.rows[0]] == ["Mode collapse", "healthy", "0.800", "under 0.300", "how <they> differ"]
+
+
+def test_an_illness_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "history.jsonl").write_text('{"step": 5, "cycle": 1.0}\n')
+    finding = {"disease": "mode_collapse", "verdict": "ill", "figure": 0.1, "limit": 0.3, "what": "x", "advice": "Give more photos."}
+    write_json(tmp_path / "train" / "health.json", {"findings": [finding, {**finding, "verdict": "not measured", "figure": None}]})
+    facts = {"photos": 40, "signatures": 1, "best_step": 1200, "stopped_early": True, "features": "f"}
+    write_json(tmp_path / "train" / "train.json", {"validation": facts})
+    found = build_training(RunFolder(tmp_path))
+    assert found is not None
+    assert (found.ill, found.health_lead) == (True, "Found: mode collapse. Give more photos.")
+    assert found.validation_note == (
+        "Measured on 40 photos and 1 signature that were held back; the state of step 1,200, with the lowest KID, is the one that "
+        "translates. It was stopped early for lack of progress. "
+        "KID and FID are in the features “f”: compare them within this training only."
+    )
+
+
+def test_a_training_of_earlier_days_has_no_panel(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "history.jsonl").write_text('{"step": 5, "cycle": 1.0}\n')
+    found = build_training(RunFolder(tmp_path))
+    assert found is not None
+    assert (found.health_lead, found.validation, found.validation_note, found.health.rows) == ("", (), "", ())

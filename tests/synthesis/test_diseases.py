@@ -179,6 +179,20 @@ def test_one_object_a_domain_is_not_measured_where_it_takes_two(toy: tuple[Domai
         assert (findings[disease].figure, findings[disease].verdict) == (None, "not measured")
 
 
+def test_objects_too_thin_for_a_cell_are_not_measured(toy: tuple[DomainSet, DomainSet]) -> None:
+    def thin(domain: DomainSet) -> DomainSet:
+        tensors = domain.tensors.clone()
+        tensors[:, -1] = 0
+        tensors[:, -1, 15] = 1
+        return replace(domain, tensors=tensors)
+
+    nets = build_nets(Preset.TINY, 3, 2, len(CLASSES), seed=0)
+    findings = {each.disease: each for each in examine_health(nets, nets.gen_ab, thin(toy[0]), thin(toy[1]))}
+    for disease in (Disease.MODE_COLLAPSE, Disease.MEMORISED, Disease.CHECKERBOARD):
+        assert findings[disease].verdict == "not measured"
+    assert all(each.figure is None or np.isfinite(each.figure) for each in findings.values())
+
+
 def test_refuses_a_limit_that_is_none() -> None:
     with pytest.raises(ConfigError, match="health: most_gain must be 0 or more, got -1"):
         HealthLimits(most_gain=-1)

@@ -91,6 +91,8 @@ def draw_plots(data: ReportData) -> dict[str, str]:
                 measure.estimates, name=f"measure{place}", title=measure.title, axis=measure.axis, zero=False, share=True
             )
     if data.training:
+        for place, figures in enumerate(data.training.validation):
+            drawn[f"examined{place}"] = plots.curves(figures.lines, name=f"examined{place}", title=figures.title)
         for place, losses in enumerate(data.training.losses):
             drawn[f"loss{place}"] = plots.curves(losses.lines, name=f"loss{place}", title=losses.title.capitalize())
     return drawn

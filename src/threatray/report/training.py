@@ -11,7 +11,7 @@ import numpy as np
 
 from threatray.report.folder import RunFolder
 from threatray.report.pictures import Picture, embed
-from threatray.report.tables import Column, Table, evenly, figure, label, plural
+from threatray.report.tables import Column, Table, evenly, figure, label, listed, plural
 
 _TITLES: Final = {"cyclegan": "A CycleGAN", "cut": "A CUT", "fastcut": "A FastCUT"}
 _MOST_POINTS: Final = 120
@@ -29,9 +29,14 @@ class Losses:
 
 @dataclass(frozen=True)
 class Training:
-    """The section on training."""
+    """The section on training; the health table has no rows where a training left none."""
 
     lead: str
+    validation: tuple[Losses, ...]
+    validation_note: str
+    health: Table
+    health_lead: str
+    ill: bool
     losses: tuple[Losses, ...]
     block: int
     last: Table
@@ -42,6 +47,9 @@ class Training:
 def build_training(folder: RunFolder) -> Training | None:
     """The section, or None where nothing was trained."""
     settings, history = folder.record("train/train.json"), folder.lines("train/history.jsonl")
+    examined = folder.lines("train/validation.jsonl")
+    findings = folder.records("train/health.json", "findings")
+    ill = [one for one in findings if one.get("verdict") == "ill"]
     if settings is None and not history:
         return None
     settings = settings or {}
@@ -59,6 +67,11 @@ def build_training(folder: RunFolder) -> Training | None:
     last = history[-1] if history else {}
     return Training(
         lead=f"{lead}.",
+        validation=_examinations(examined),
+        validation_note=_validation_note(settings.get("validation")),
+        health=_health(findings),
+        health_lead=_health_lead(findings, ill),
+        ill=bool(ill),
         losses=_families(history, names, block),
         block=block,
         last=Table(
@@ -77,6 +90,66 @@ def build_training(folder: RunFolder) -> Training | None:
             ),
         ),
     )
+
+
+_EXAMINED: Final = (
+    ("kid", "KID on held-back objects"),
+    ("fid", "FID on held-back objects"),
+    ("silhouette_iou", "Silhouette IoU"),
+    ("ssim", "SSIM to the true X-ray"),
+)
+
+
+def _examinations(rows: Sequence[Mapping[str, Any]]) -> tuple[Losses, ...]:
+    """One plot a figure, every examination a point."""
+    found = []
+    for key, title in _EXAMINED:
+        line = _blocks(rows, key, 1)
+        if line:
+            found.append(Losses(title, {key.replace("_", " "): line}))
+    return tuple(found)
+
+
+def _validation_note(facts: Any) -> str:
+    """What was held back and which state was chosen, in a sentence or two."""
+    if not isinstance(facts, Mapping):
+        return ""
+    words = f"Measured on {plural(int(facts.get('photos', 0)), 'photo')} and {plural(int(facts.get('signatures', 0)), 'signature')}"
+    words += f" that were held back; the state of step {int(facts.get('best_step', 0)):,}, with the lowest KID, is the one that translates."
+    words += " It was stopped early for lack of progress." if facts.get("stopped_early") else ""
+    return f"{words} KID and FID are in the features “{facts.get('features', '?')}”: compare them within this training only."
+
+
+def _health_lead(findings: Sequence[Mapping[str, Any]], ill: Sequence[Mapping[str, Any]]) -> str:
+    if not findings:
+        return ""
+    if not ill:
+        return f"None of {plural(len(findings), 'disease')} was found."
+    names = listed(str(one.get("disease", "?")).replace("_", " ") for one in ill)
+    return f"Found: {names}. {' '.join(str(one.get('advice', '')) for one in ill)}"
+
+
+def _health(findings: Sequence[Mapping[str, Any]]) -> Table:
+    columns = (
+        Column("Looked for", numeric=False),
+        Column("Verdict", numeric=False),
+        Column("Figure"),
+        Column("Ill if", numeric=False, hint="the limit, and which side of it is ill"),
+        Column("What the figure is", numeric=False),
+    )
+    rows = []
+    for one in findings:
+        side = "over" if one.get("higher_is_worse") else "under"
+        rows.append(
+            (
+                label(str(one.get("disease", "?")).replace("_", " ").capitalize()),
+                label(one.get("verdict")),
+                figure(one.get("figure")),
+                label(f"{side} {figure(one.get('limit')).text}"),
+                label(one.get("what")),
+            )
+        )
+    return Table("Health of the translator", columns, tuple(rows))
 
 
 def _families(history: Sequence[Mapping[str, Any]], names: Sequence[str], block: int) -> tuple[Losses, ...]:

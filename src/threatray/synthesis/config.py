@@ -205,6 +205,10 @@ class TrainConfig:
             raise ConfigError(f"train: size must be a multiple of 8 and at least 16, got {self.size}.")
         if self.preset is Preset.UNET and self.size % 64:
             raise ConfigError(f"train: the U-Net halves the canvas 6 times, so size must be a multiple of 64, got {self.size}.")
+        if self.preset in (Preset.PAPER, Preset.PAPER_6) and self.size < 24:
+            raise ConfigError(
+                f"train: the 70x70 PatchGAN leaves nothing of a canvas under 24 px, got {self.size}. Take tiny, or a larger size."
+            )
         for name in ("lr_generators", "lr_discriminators"):
             if not 0.0 < getattr(self, name) <= 0.1:
                 raise ConfigError(f"train: {name} must lie in (0, 0.1], got {getattr(self, name)}.")

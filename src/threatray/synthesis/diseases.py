@@ -156,8 +156,11 @@ def mode_collapse(fake_b: torch.Tensor, photos: DomainSet, signatures: DomainSet
     for index in range(len(photos.class_names)):
         a, b = photos.of_class(index), signatures.of_class(index)
         if len(a) > 1 and len(b) > 1:
-            mine.append(_mean_off_diagonal(_distances(_some(made_cells, a), _some(made_cells, a))))
-            theirs.append(_mean_off_diagonal(_distances(_some(real_cells, b), _some(real_cells, b))))
+            each = [_mean_off_diagonal(_distances(_some(made_cells, a), _some(made_cells, a)))]
+            each.append(_mean_off_diagonal(_distances(_some(real_cells, b), _some(real_cells, b))))
+            if np.isfinite(each).all():
+                mine.append(each[0])
+                theirs.append(each[1])
     spread = float(np.mean(theirs)) if theirs else 0.0
     return Finding(
         Disease.MODE_COLLAPSE,
@@ -223,7 +226,8 @@ def memorised(
             among = _distances(seen, seen)
             np.fill_diagonal(among, np.inf)
             theirs += among.min(axis=1).tolist()
-    yardstick = float(np.median(theirs)) if theirs else 0.0
+    mine, theirs = ([one for one in some if np.isfinite(one)] for some in (mine, theirs))  # objects that share no cell say nothing
+    yardstick = float(np.median(theirs)) if theirs and mine else 0.0
     among_what = "held-back real signatures" if held_back is not None else "the real signatures among themselves"
     return Finding(
         Disease.MEMORISED,
@@ -354,7 +358,7 @@ def _distances(
 def _mean_off_diagonal(distances: NDArray[np.float64]) -> float:
     others = distances[~np.eye(len(distances), dtype=bool)]
     finite = others[np.isfinite(others)]
-    return float(finite.mean()) if finite.size else 0.0
+    return float(finite.mean()) if finite.size else float("inf")
 
 
 def _pattern(image: torch.Tensor, mask: torch.Tensor, period: int) -> tuple[float | None, float | None]:

@@ -37,8 +37,11 @@ def main() -> None:
         }.items():
             wall, start = time.perf_counter(), time.process_time()
             work()
-            print(f"{arguments.items} items, {width} features: {name} {time.process_time() - start:.1f} s CPU, "
-                  f"{time.perf_counter() - wall:.1f} s wall, peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB", flush=True)  # fmt: skip
+            cpu, elapsed = time.process_time() - start, time.perf_counter() - wall
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+            print(
+                f"{arguments.items} items, {width} features: {name} {cpu:.1f} s CPU, {elapsed:.1f} s wall, peak {peak:.2f} GB", flush=True
+            )
     if arguments.features:
         _features(arguments.items // 10, rng)
 

@@ -53,3 +53,20 @@ def test_agrees_with_torch_fidelity_on_the_same_features():
     theirs = metric.fid_statistics_to_metric(*statistics, verbose=False)
     theirs = next(iter(theirs.values())) if isinstance(theirs, dict) else theirs
     assert value(x, y) == pytest.approx(float(theirs), rel=1e-6)
+
+
+def test_few_rows_give_the_figure_of_the_covariances():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(9, 40)), rng.normal(0.3, 2, size=(12, 40))
+    covariances = [np.cov(side, rowvar=False) for side in (x, y)]
+    assert value(x, y) == pytest.approx(gaussian_frechet(x.mean(0), covariances[0], y.mean(0), covariances[1]), rel=1e-6)
+
+
+def test_the_interval_is_the_spread_of_resamples_around_the_figure():
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(80, 3)), rng.normal(1, 1, size=(80, 3))
+    found = fid(x, y, extractor="x", rng=np.random.default_rng(0))
+    assert found.low < found.value < found.high
+    again = [value(rng.normal(size=(80, 3)), rng.normal(1, 1, size=(80, 3))) for _ in range(100)]
+    assert (found.high - found.value) / 1.96 == pytest.approx(np.std(again), rel=0.4)
+    assert fid(x, y, extractor="x").low is None

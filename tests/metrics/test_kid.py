@@ -75,3 +75,13 @@ def test_agrees_with_torch_fidelity_on_one_whole_subset():
     )
     theirs = metric.mmd2(k_xx, k_xy, k_yy)
     assert kernel_distance(x, y) == pytest.approx(float(theirs), rel=1e-6)
+
+
+def test_large_sets_are_measured_in_blocks_to_the_same_figure(monkeypatch):
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(70, 5)), rng.normal(0.2, 1, size=(90, 5))
+    whole = kid(x, y, extractor="x", rng=np.random.default_rng(0), subsets=10)
+    monkeypatch.setattr("threatray.metrics.kid._MOST_KEPT", 10)
+    monkeypatch.setattr("threatray.metrics.kid._LARGEST_SUBSET", 35)
+    blocks = kid(x, y, extractor="x", rng=np.random.default_rng(0), subsets=10)
+    assert [blocks.value, blocks.low, blocks.high] == pytest.approx([whole.value, whole.low, whole.high], rel=1e-9)

@@ -68,3 +68,22 @@ def test_features_are_stated_with_every_score(run_folder: Path) -> None:
     assert found.features == "domain_encoder(seed 7)"
     assert {row[4].text for row in found.scores.rows} == {"domain_encoder(seed 7)"}
     assert found.scores.rows[0][1].detail == "0.0171 to 0.0277"
+
+
+def test_ways_of_making_stand_beside_each_other(run_folder: Path) -> None:
+    found = build_fidelity(RunFolder(run_folder))
+    assert found is not None
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in found.sets.rows}
+    assert set(rows) == {"translated", "translated, after the gate", "photo as it is"}
+    assert rows["translated"][2] == "0.731"
+    assert rows["translated, after the gate"][:4] == ["0.0191", "–", "–", "0.551"]
+    assert [row[0].text for row in found.alone.rows][-1] == "GAN-test: translations named rightly"
+    assert found.scores.rows
+
+
+def test_translations_nearest_to_training_are_shown_beside_it(run_folder: Path) -> None:
+    found = build_fidelity(RunFolder(run_folder))
+    assert found is not None
+    assert found.nearest
+    assert all("distance 0.0123" in one.words for one in found.nearest)
+    assert "gone" not in {one.id for one in found.nearest}

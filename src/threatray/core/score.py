@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -31,3 +31,13 @@ class Score:
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+def as_named(score: Score, name: str) -> Score:
+    """The same figure under another name.
+
+    Example:
+        >>> as_named(Score("kid", 0.1, None, None, 9, "doc", higher_is_better=False), "kid(a, b)").name
+        'kid(a, b)'
+    """
+    return replace(score, name=name)

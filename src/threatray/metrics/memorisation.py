@@ -56,3 +56,34 @@ def memorisation_ratio(
     resampled = np.median(each[rng.integers(len(each), size=(1000, len(each)))], axis=1)
     low, high = np.quantile(resampled, [0.025, 0.975])
     return Score("memorisation_ratio", float(np.median(each)), float(low), float(high), len(y), extractor, higher_is_better=True)
+
+
+def nearest_training(made: NDArray[Any], training: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each made item its nearest training item, and how near that is for one of its kind.
+
+    Args:
+        made: (M, D).
+        training: (N, D), N of 2 or more.
+
+    Returns:
+        Indices into ``training``, and the distance over the median distance of a training item to its nearest other one: 0 for a
+        copy, about 1 for something as new as one real item is to the others.
+
+    Raises:
+        DataError: Too few rows, unequal D, not finite.
+
+    Example:
+        >>> training = np.array([[0.0], [2.0], [4.0]])
+        >>> which, how_near = nearest_training(np.array([[2.0], [5.0]]), training)
+        >>> which.tolist(), how_near.tolist()
+        ([1, 2], [0.0, 0.5])
+    """
+    y, seen = checked("made", made, least=1), checked("training", training)
+    if y.shape[1] != seen.shape[1]:
+        raise DataError(f"memorisation: the sets have {y.shape[1]} and {seen.shape[1]} features; use one extractor.")
+    own = squared_distances(seen, seen)
+    np.fill_diagonal(own, np.inf)
+    usual = float(np.median(np.sqrt(own.min(axis=1)))) or float(np.finfo(np.float64).tiny)
+    between = squared_distances(y, seen)
+    which = between.argmin(axis=1)
+    return which.astype(np.int64), np.sqrt(between[np.arange(len(y)), which]) / usual

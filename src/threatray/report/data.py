@@ -16,6 +16,7 @@ from threatray.report.inputs import Balance, Inputs, build_balance, build_inputs
 from threatray.report.limits import state_limits
 from threatray.report.repeat import Repeat, build_repeat
 from threatray.report.strips import Strips, build_strips
+from threatray.report.sweep import Sweep, build_sweep
 from threatray.report.training import Training, build_training
 from threatray.report.uplift import Uplift, build_uplift
 
@@ -34,6 +35,7 @@ class ReportData:
     gallery: Gallery | None
     fidelity: Fidelity | None
     uplift: Uplift | None
+    sweep: Sweep | None
     training: Training | None
     repeat: Repeat
     limits: tuple[str, ...]
@@ -65,6 +67,7 @@ def build(run_folder: Path) -> ReportData:
         gallery=build_gallery(folder),
         fidelity=fidelity,
         uplift=uplift,
+        sweep=build_sweep(folder),
         training=build_training(folder),
         repeat=build_repeat(folder),
         limits=state_limits(folder, uplift=uplift, fidelity=fidelity),

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from threatray.report.folder import RunFolder
 from threatray.report.paired import OURS, Paired, mean_of, value_of
+from threatray.report.pictures import Picture, colour_view, embed
 from threatray.report.plots import Estimate
 from threatray.report.tables import Cell, Column, Table, count, figure, figure_text, label
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A translation and the training signature nearest to it."""
+
+    id: str
+    words: str
+    translated: Picture
+    training: Picture
 
 
 @dataclass(frozen=True)
@@ -19,21 +31,27 @@ class Fidelity:
     Args:
         lead: The section in a sentence.
         scores: One row a score, with its interval, extractor and number of items.
+        sets: One row a way of making signatures and features: KID, FID, precision and its like.
+        alone: One row a figure of the translations by themselves.
         arms: KID by arm, closest first; for the plot.
         features: The features that the arms' KID was measured in; empty where not stated.
         paired: SSIM and PSNR, one row a class: likeness to the true X-ray of the same object, of the translations and of each control.
         control: The best control by SSIM, which the dots compare with; empty without pairs.
         dots: Class -> (that control's SSIM, translation's SSIM) of each object.
+        nearest: The translations nearest to a training signature, beside it: whether they are copies is for the eye to say.
         notes: What the scoring had to say.
     """
 
     lead: str
     scores: Table
+    sets: Table
+    alone: Table
     arms: tuple[Estimate, ...]
     features: str
     paired: tuple[Table, ...]
     control: str
     dots: Mapping[str, tuple[tuple[float, float], ...]]
+    nearest: tuple[Nearest, ...]
     notes: tuple[str, ...]
 
 
@@ -49,13 +67,69 @@ def build_fidelity(folder: RunFolder) -> Fidelity | None:
     return Fidelity(
         lead=_lead(arms, paired, len(scores)),
         scores=Table("Every score", _SCORE_COLUMNS, tuple(_score_row(one) for one in scores)),
+        sets=_sets(scores),
+        alone=Table(
+            "The translations by themselves",
+            _SCORE_COLUMNS,
+            tuple(
+                _score_row(one) for one in scores if not _OF_SETS.match(str(one.get("name"))) and not _PAIRED.match(str(one.get("name")))
+            ),
+        ),
         arms=arms,
         features=features,
         paired=(_paired_table(paired, "ssim", ""), _paired_table(paired, "psnr", " (dB)")),
         control=control,
         dots=_dots(paired, control),
+        nearest=_nearest(folder, found.get("memorisation")),
         notes=tuple(str(note) for note in found.get("notes") or []),
     )
+
+
+def _nearest(folder: RunFolder, entries: Any) -> tuple[Nearest, ...]:
+    known = folder.library("signatures")
+    made = [folder.library(f"translate/{kind}") for kind in ("accepted", "rejected")]
+    there, found = set(known.ids()), []
+    for entry in entries if isinstance(entries, list) else ():
+        name, other = str(entry.get("id")), str(entry.get("nearest"))
+        library = next((one for one in made if name in set(one.ids())), None)
+        if library is None or other not in there:
+            continue
+        mine, theirs = library.load(name), known.load(other)
+        found.append(
+            Nearest(
+                name,
+                f"{mine.class_name} {name}, nearest {theirs.class_name} {other}; distance {figure_text(float(entry.get('distance', 0.0)))}",
+                embed(colour_view(mine.image), f"Translation {name} of class {mine.class_name}"),
+                embed(colour_view(theirs.image), f"Training signature {other} of class {theirs.class_name}"),
+            )
+        )
+    return tuple(found)
+
+
+_OF_SETS: Final = re.compile(r"(KID|FID|precision|recall|density|coverage)\((.+), ([^,]+)\)$")
+_PAIRED: Final = re.compile(r"(SSIM|PSNR)[ (]")
+_MEASURES: Final = ("KID", "FID", "precision", "recall", "density", "coverage")
+
+
+def _sets(scores: Sequence[Mapping[str, Any]]) -> Table:
+    """The figures of pairs of sets, side by side."""
+    rows: dict[tuple[str, str], dict[str, Cell]] = {}
+    against = ""
+    for one in scores:
+        if found := _OF_SETS.match(str(one.get("name"))):
+            measure, arm, against = found.groups()
+            row = rows.setdefault((str(one.get("extractor")), arm), {})
+            row[measure] = figure(one.get("value"), one.get("low"), one.get("high"))
+    columns = (
+        Column("Made by", numeric=False),
+        *(Column(name, hint=f"{'lower' if name in ('KID', 'FID') else 'higher'} is closer") for name in _MEASURES),
+        Column("Features", numeric=False, hint="figures in different features cannot be compared"),
+    )
+    cells = tuple(
+        (label(arm), *(row.get(name, label(None)) for name in _MEASURES), label(extractor))
+        for (extractor, arm), row in sorted(rows.items(), key=lambda item: item[0][0])
+    )
+    return Table(f"Each way of making signatures against {against}, with 95 % intervals", columns, cells)
 
 
 _SCORE_COLUMNS = (

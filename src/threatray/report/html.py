@@ -90,6 +90,11 @@ def draw_plots(data: ReportData) -> dict[str, str]:
             drawn[f"measure{place}"] = plots.interval_plot(
                 measure.estimates, name=f"measure{place}", title=measure.title, axis=measure.axis, zero=False, share=True
             )
+    if data.sweep:
+        for place, plot in enumerate(data.sweep.plots):
+            drawn[f"sweep{place}"] = plots.changes_by_count(
+                plot.lines, plot.counts, name=f"sweep{place}", title=f"Change of {plot.title}", axis=plot.axis
+            )
     if data.training:
         for place, figures in enumerate(data.training.validation):
             drawn[f"examined{place}"] = plots.curves(figures.lines, name=f"examined{place}", title=figures.title)

@@ -273,3 +273,38 @@ def paired_dots(groups: Mapping[str, Sequence[tuple[float, float]]], *, name: st
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2)
 
     return _drawn(draw, name=name, width=420, height=330)
+
+
+def changes_by_count(lines: Mapping[str, Sequence[Estimate]], counts: Sequence[str], *, name: str, title: str, axis: str) -> str:
+    """What each arm changed at each number of real threats, with 95 % intervals; filled where the interval excludes 0.
+
+    Args:
+        lines: Arm -> its estimates, each named by its count.
+        counts: The numbers, from the left.
+        name: Unique in the page.
+        title: Above the plot.
+        axis: What the y axis shows.
+    """
+    markers = "osD^vP*X"
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(0, color=_INK, linewidth=1, linestyle=(0, (3, 2)))
+        for place, (line, estimates) in enumerate(lines.items()):
+            colour, offset = PALETTE[place % len(PALETTE)], 0.14 * (place - (len(lines) - 1) / 2)
+            at = [counts.index(one.name) + offset for one in estimates]
+            axes.plot(at, [100 * one.value for one in estimates], color=colour, linewidth=1, alpha=0.6)
+            for x, one in zip(at, estimates, strict=True):
+                decided = one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+                if one.low is not None and one.high is not None:
+                    axes.plot([x, x], [100 * one.low, 100 * one.high], color=colour, linewidth=2.4, solid_capstyle="round", alpha=0.6)
+                axes.plot([x], [100 * one.value], markers[place % len(markers)], color=colour, markersize=7, markeredgewidth=1.5,
+                          markerfacecolor=colour if decided else _GROUND, label=line if x == at[0] else None)  # fmt: skip
+        axes.set_xticks(range(len(counts)), list(counts))
+        axes.set_xlim(-0.6, len(counts) - 0.4)
+        axes.grid(axis="y")
+        axes.set_xlabel("real threats of each class")
+        axes.set_ylabel(axis)
+        axes.set_title(title, pad=10 + 18 * len(lines))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=1, borderaxespad=0, borderpad=0.2, handlelength=1.2)
+
+    return _drawn(draw, name=name, width=440, height=260 + 20 * len(lines))

@@ -93,6 +93,12 @@ class FasterRcnnConfig:
         for name in ("warmup_share", "ema_decay", "score_floor"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"detector: {name} must lie in [0, 1), got {getattr(self, name)}.")
+        if self.frozen_blocks < 0 or self.frozen_blocks > 15 or not 0 < self.backbone_rate <= 1:
+            raise ConfigError(
+                f"detector: frozen_blocks must lie in [0, 15] and backbone_rate in (0, 1], got {self.frozen_blocks}, {self.backbone_rate}."
+            )
+        if self.backbone_weights is not None and self.backbone is Backbone.TINY:
+            raise ConfigError("detector: backbone_weights are for the pretrained backbone; set backbone to 'efficientnet_lite0'.")
         if self.weight_decay < 0:
             raise ConfigError(f"detector: weight_decay must not be negative, got {self.weight_decay}.")
         if len(self.stage_channels) != 5 or len(self.stage_depths) != 5 or min(*self.stage_channels, *self.stage_depths) < 1:
@@ -110,7 +116,8 @@ class FasterRcnnConfig:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"detector": "faster_rcnn_tiny"} | asdict(self)
+        plain = {"detector": f"faster_rcnn_{self.backbone.value}"} | asdict(self) | {"backbone": self.backbone.value}
+        return plain | {"backbone_weights": None if self.backbone_weights is None else self.backbone_weights.name}
 
 
 class Architecture(StrEnum):

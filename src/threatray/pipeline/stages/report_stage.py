@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from threatray.core.files import write_text
 from threatray.core.manifest import MANIFEST_NAME, RunManifest
 from threatray.errors import DataError
 from threatray.pipeline.stage import Outcome, Run, run_stage
+from threatray.report.dataset_card import CARD_FILE, dataset_card
+from threatray.report.folder import RunFolder
 from threatray.report.hero import write_hero_strip
+from threatray.report.sweep import SWEEP_FILES
 from threatray.report.write import write_report
 
 REPORT_FILE: Final = "index.html"
@@ -22,7 +26,9 @@ class ReportConfig:
 
 
 def report(folder: Path, out: Path, run: Run) -> RunManifest:
-    """Write ``index.html`` and ``strip.png`` (photo to composite) from the stages found in a run folder.
+    """Write ``index.html``, ``strip.png`` (photo to composite) and the composites' ``dataset_card.md`` from the stages of a run folder.
+
+    The folder of ``threatray sweep`` is one too; beside a run, a sweep belongs in its folder ``sweep``.
 
     Raises:
         DataError: The folder holds no finished stage.
@@ -32,9 +38,13 @@ def report(folder: Path, out: Path, run: Run) -> RunManifest:
         raise DataError(f"{folder}: holds no finished stage (no */{MANIFEST_NAME}). Give the folder that `threatray run` or `demo` made.")
 
     def body(work: Path) -> Outcome:
-        write_report(folder, work / REPORT_FILE)
+        data = write_report(folder, work / REPORT_FILE)
+        if (card := dataset_card(RunFolder(folder), data)) is not None:
+            write_text(work / CARD_FILE, card)
         if "translate" in stages:
             write_hero_strip(folder, work / STRIP_FILE)
         return Outcome({"stages": sorted(stages)})
 
-    return run_stage("report", ReportConfig(), stages, out, run, body)
+    swept = next((folder / name for name in SWEEP_FILES if (folder / name).is_file()), None)
+    inputs = stages if swept is None else stages | {"sweep": swept}
+    return run_stage("report", ReportConfig(), inputs, out, run, body)

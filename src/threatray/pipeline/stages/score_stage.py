@@ -23,14 +23,15 @@ from threatray.core import (
     derive,
     stream,
 )
-from threatray.core.files import write_json
+from threatray.core.files import read_json, write_json
 from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError
 from threatray.photos.crop import ObjectCrop
 from threatray.photos.library import read_crops
+from threatray.pipeline.fidelity import memorisation_scores, recognition_scores, set_scores, variety_scores
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.train_stage import chosen_checkpoint
-from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED
+from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED, VERDICTS
 from threatray.tip.library import SignatureLibrary, write_index, write_signature
 
 SCORE_FILE: Final = "score.json"
@@ -51,20 +52,33 @@ class ScoreConfig:
     Args:
         encoder_steps: Updates of the domain encoder whose features KID and FID are measured in.
         subsets: KID subsets, which its interval comes from.
+        extractors: Features to measure in beside the domain encoder's: ``efficientnet-lite0`` or ``inception``, whose weights come with
+            packages, or ``module:attribute`` for an ``nn.Module`` of your own.
+        neighbours: Neighbour whose distance is the radius in precision, recall, density and coverage.
     """
 
     encoder_steps: int = 400
     subsets: int = 100
+    extractors: tuple[str, ...] = ()
+    neighbours: int = 5
 
     def __post_init__(self) -> None:
         if self.encoder_steps < 1 or self.subsets < 2:
             raise ConfigError(f"score: encoder_steps must be >= 1 and subsets >= 2, got {self.encoder_steps} and {self.subsets}.")
+        if self.neighbours < 1:
+            raise ConfigError(f"score: neighbours must be at least 1, got {self.neighbours}.")
+        if len(set(self.extractors)) != len(self.extractors):
+            raise ConfigError(f"score: every extractor once, got {', '.join(self.extractors)}.")
 
 
 def score(
     config: ScoreConfig, photos: Path, signatures: Path, train: Path, translate: Path, out: Path, run: Run, *, truth: Path | None = None
 ) -> RunManifest:
-    """Write ``score.json``: KID and FID of the translations and of three controls, and paired figures where truth is given.
+    """Write ``score.json``: how near the translations and three controls are to real X-rays, and paired figures where truth is given.
+
+    In the features of an encoder trained on the real signatures, and of every further extractor: KID, FID, precision, recall, density
+    and coverage. Of the translations by themselves: class agreement (GAN-train, GAN-test), silhouettes, diversity, near-duplicates, and
+    the nearest training signatures.
 
     The controls are the photo's grey value taken as transmission, the same inverted, and the silhouette filled with the
     class's mean transmission.
@@ -82,12 +96,12 @@ def score(
 
     def body(work: Path) -> Outcome:
         from threatray.metrics.encoder import DomainEncoder, EncoderConfig
-        from threatray.metrics.fid import fid
-        from threatray.metrics.kid import kid
+        from threatray.metrics.extractors import Extractor, named_extractor
         from threatray.pipeline.canvases import canvases_of
         from threatray.synthesis.threads import fixed_threads
         from threatray.synthesis.translate import Translator
 
+        further = [named_extractor(name) for name in config.extractors]
         translator = Translator.load(chosen_checkpoint(train))
         threads = translator.config.threads
         real = _load_all(signatures, OriginKind.REAL)
@@ -102,28 +116,51 @@ def score(
         by_arm: dict[str, Any] = {}
         with fixed_threads(threads), run.progress.task("score", "arm") as update:
             known = canvases_of(real, translator)
+            training = EncoderConfig(steps=config.encoder_steps, threads=threads)
             encoder = DomainEncoder.train(
-                known.transmission,
-                known.class_index,
-                translator.class_names,
-                seed=derive(run.seed, "score"),
-                config=EncoderConfig(steps=config.encoder_steps, threads=threads),
+                known.transmission, known.class_index, translator.class_names, seed=derive(run.seed, "score"), config=training
             )
+            extractors: list[Extractor] = [encoder, *further]
             for place, (name, members) in enumerate(arms.items()):
                 first, second = _same_mix(members, reference, stream(run.seed, "score", name))
-                features = [encoder.features(canvases_of(some, translator).transmission) for some in (first, second)]
-                rng = stream(run.seed, "score", "subsets")
-                measured = kid(*features, extractor=encoder.name, rng=rng, name=f"KID({name}, {against})", subsets=config.subsets)
-                by_arm[name] = measured.as_json()
-                scores += [measured, fid(*features, extractor=encoder.name, name=f"FID({name}, {against})")]
-                update(place + 1, len(arms))
+                seen = [canvases_of(some, translator).transmission for some in (first, second)]
+                for extractor in extractors:
+                    features = [extractor.features(some) for some in seen]
+                    measured = set_scores(
+                        *features,
+                        pair=f"{name}, {against}",
+                        extractor=extractor.name,
+                        seed=run.seed,
+                        subsets=config.subsets,
+                        neighbours=config.neighbours,
+                    )
+                    if extractor is encoder:
+                        by_arm[name] = measured[0].as_json()
+                    scores += measured
+                update(place + 1, len(arms) + 1)
+            made = canvases_of(translated, translator)
+            scores += recognition_scores(encoder, made, known, translator.class_names, training, run.seed)
+            mine, theirs = encoder.features(made.transmission), encoder.features(known.transmission)
+            labels = made.class_index.numpy(), known.class_index.numpy()
+            scores += variety_scores(mine, theirs, *labels, translator.class_names, encoder.name, run.seed)
+            unseen = encoder.features(canvases_of(list(truths.values()), translator).transmission) if truths else None
+            names = [signature.id for signature in translated], [signature.id for signature in real]
+            copied, nearest = memorisation_scores(mine, theirs, unseen, *names, encoder.name, run.seed)
+            scores += [*copied, *_silhouettes(translate)]
+            update(len(arms) + 1, len(arms) + 1)
         for name, folder in _SHOWN.items():
             write_index(work / folder, [write_signature(work / folder, signature) for signature in arms[name]])
         paired = _paired(arms, truths)
         scores += _paired_scores(paired, run.seed)
         write_json(
             work / SCORE_FILE,
-            {"scores": [each.as_json() for each in scores], "kid_by_arm": by_arm, "paired": paired, "notes": _notes(against)},
+            {
+                "scores": [each.as_json() for each in scores],
+                "kid_by_arm": by_arm,
+                "paired": paired,
+                "memorisation": nearest,
+                "notes": _notes(against),
+            },
         )
         figures = {each.name: each.value for each in scores if each.name.startswith(("KID", "SSIM"))}
         return Outcome({"against": against, "features": encoder.name, "figures": figures})
@@ -134,11 +171,26 @@ def score(
 
 def _notes(against: str) -> list[str]:
     return [
-        f"KID and FID are measured against {against}, in the features of an encoder trained on this run's real signatures: "
-        "compare them within this report only, never with published figures.",
-        "Both sets of a comparison have the same number of objects of each class. KID intervals are over random subsets.",
+        f"KID, FID, precision, recall, density and coverage are measured against {against}. In the features of an encoder trained on this "
+        "run's real signatures compare them within this report only, never with published figures.",
+        "Both sets of a comparison have the same number of objects of each class. KID intervals are over random subsets, FID's over "
+        "resamples, those of precision and its like over items. FID is biased upwards in small sets: trust KID.",
+        "LPIPS is not given: no package ships its weights, and nothing is downloaded.",
         "SSIM and PSNR are taken inside the object's box, on transmissions, all channels.",
     ]
+
+
+def _silhouettes(translate: Path) -> list[Score]:
+    """Mean overlap of translated silhouettes with the photos', from the gate's verdicts."""
+    found = [verdict["silhouette_iou"] for verdict in read_json(translate / VERDICTS) if verdict.get("silhouette_iou") is not None]
+    if not found:
+        return []
+    from threatray.metrics.features import mean_interval
+
+    values = np.array(found, np.float64)
+    low, high = mean_interval(values)
+    name = "silhouette IoU with the photo"
+    return [Score(name, float(values.mean()), max(0.0, low), min(1.0, high), len(values), "", higher_is_better=True)]
 
 
 def _load_all(folder: Path, kind: OriginKind | None = None) -> list[Signature]:

@@ -14,11 +14,12 @@ from threatray.core import Quantity, derive
 from threatray.core.files import write_json
 from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError
+from threatray.metrics.shipped import EFFICIENTNET_LITE0
 from threatray.pipeline.sources import Located, Part, PartName, Role, Sources, Taxonomy, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.workers import run_jobs
 from threatray.uplift.arms import BASELINE, STANDARD_ARMS, Arm, Pool
-from threatray.uplift.config import FasterRcnnConfig, LargeDetectorConfig
+from threatray.uplift.config import Backbone, FasterRcnnConfig, LargeDetectorConfig
 
 RESULTS: Final = "results.jsonl"
 UPLIFT_FILE: Final = "uplift.json"
@@ -67,7 +68,9 @@ class UpliftConfig:
     @property
     def weights(self) -> dict[str, Path]:
         """Files of weights that the detector starts from."""
-        given = {} if self.large is None else {"weights": self.large.weights, "backbone_weights": self.large.backbone_weights}
+        given = {"backbone_weights": self.detector.backbone_weights}
+        if self.large is not None:
+            given = {"weights": self.large.weights, "backbone_weights": self.large.backbone_weights}
         return {name: path for name, path in given.items() if path is not None}
 
     @property
@@ -119,6 +122,9 @@ def uplift(
         for pool in config.known_arms[name].shares:
             if pool not in (Pool.BENIGN, Pool.REAL) and pool not in composites:
                 raise ConfigError(f"uplift: the arm {name!r} needs {pool.value} composites, but none were given.")
+
+    if config.large is None and config.detector.backbone is Backbone.EFFICIENTNET_LITE0 and config.detector.backbone_weights is None:
+        EFFICIENTNET_LITE0.path()  # said now, not by a worker
 
     def body(work: Path) -> Outcome:
         from threatray.uplift.results import JobResult

@@ -129,7 +129,9 @@ def test_a_pretrained_backbone_keeps_its_statistics_and_its_frozen_blocks(make_p
     detector.fit(batches(make_pool, lite))
     moved = {name for name, value in detector.network.state_dict().items() if not torch.equal(value, before[name])}
     assert not [name for name in moved if "body" in name and "running" in name]
-    assert not [name for name in moved if "_conv_stem" in name or any(f"body._blocks.{block}." in name for block in range(lite.frozen_blocks))]
+    assert not [
+        name for name in moved if "_conv_stem" in name or any(f"body._blocks.{block}." in name for block in range(lite.frozen_blocks))
+    ]
     assert [name for name in moved if f"body._blocks.{lite.frozen_blocks}." in name]
     assert [name for name in moved if "backbone.pyramid" in name]
 

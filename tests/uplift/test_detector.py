@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from threatray.errors import ConfigError, DataError
+from threatray.metrics.efficientnet_lite import EfficientNetLite0
 from threatray.uplift.arms import STANDARD_ARMS, Pool
 from threatray.uplift.average_precision import IOU_50, Matches
-from threatray.uplift.config import FasterRcnnConfig
+from threatray.uplift.backbone import LitePyramid
+from threatray.uplift.config import Backbone, FasterRcnnConfig
 from threatray.uplift.experiment import run_job
 from threatray.uplift.images import MemoryPool
 from threatray.uplift.sampling import BatchStream
@@ -107,3 +109,67 @@ def test_refuses_settings_that_make_no_sense(changes: dict[str, Any], message: s
 def test_refuses_classes_that_repeat() -> None:
     with pytest.raises(ConfigError, match="one or more different names"):
         SMALL.build(("gun", "gun"), 0)
+
+
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory: pytest.TempPathFactory) -> FasterRcnnConfig:
+    """On a pretrained backbone whose weights are random, from a file: no package is needed."""
+    path = tmp_path_factory.mktemp("weights") / "lite0.pth"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(EfficientNetLite0().state_dict(), path)
+    return FasterRcnnConfig(
+        steps=2, batch_size=2, image_size=64, window=0, backbone=Backbone.EFFICIENTNET_LITE0, backbone_weights=path, pyramid_channels=8
+    )
+
+
+def test_a_pretrained_backbone_keeps_its_statistics_and_its_frozen_blocks(make_pool: MakePool, lite: FasterRcnnConfig) -> None:
+    detector = lite.build(CLASSES, 0)
+    before = {name: value.clone() for name, value in detector.network.state_dict().items()}
+    detector.fit(batches(make_pool, lite))
+    moved = {name for name, value in detector.network.state_dict().items() if not torch.equal(value, before[name])}
+    assert not [name for name in moved if "body" in name and "running" in name]
+    assert not [
+        name for name in moved if "_conv_stem" in name or any(f"body._blocks.{block}." in name for block in range(lite.frozen_blocks))
+    ]
+    assert [name for name in moved if f"body._blocks.{lite.frozen_blocks}." in name]
+    assert [name for name in moved if "backbone.pyramid" in name]
+
+
+def test_a_pretrained_detector_is_the_same_for_the_same_seed(make_pool: MakePool, lite: FasterRcnnConfig) -> None:
+    found = []
+    for _ in range(2):
+        detector = lite.build(CLASSES, 3)
+        detector.fit(batches(make_pool, lite))
+        found.append(torch.cat([value.flatten() for value in detector.network.state_dict().values()]))
+    assert torch.equal(*found)
+
+
+def test_the_body_sees_white_air_as_one_and_black_as_minus_one() -> None:
+    seen = []
+
+    class Watched(EfficientNetLite0):
+        def levels(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            seen.append(x)
+            return super().levels(x)
+
+    pyramid = LitePyramid(Watched(), 3, 8, 0.3)
+    pyramid(torch.tensor([0.0, -1 / 0.3]).reshape(2, 1, 1, 1).expand(2, 3, 64, 64))
+    assert seen[0][:, 0, 0, 0].tolist() == pytest.approx([1.0, -1.0], abs=1e-6)
+
+
+def test_files_of_weights_are_named_without_their_folder(lite: FasterRcnnConfig) -> None:
+    plain = lite.as_json()
+    assert (plain["detector"], plain["backbone"], plain["backbone_weights"]) == (
+        "faster_rcnn_efficientnet_lite0",
+        "efficientnet_lite0",
+        "lite0.pth",
+    )
+    assert FasterRcnnConfig().as_json()["detector"] == "faster_rcnn_tiny"
+
+
+def test_refuses_weights_for_the_tiny_backbone_and_blocks_that_are_not_there(lite: FasterRcnnConfig) -> None:
+    with pytest.raises(ConfigError, match="backbone_weights are for the pretrained backbone"):
+        FasterRcnnConfig(backbone_weights=lite.backbone_weights)
+    with pytest.raises(ConfigError, match=r"frozen_blocks must lie in \[0, 15\]"):
+        FasterRcnnConfig(frozen_blocks=16)

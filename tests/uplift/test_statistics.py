@@ -138,4 +138,4 @@ def _null_repeat(rng: np.random.Generator, seeds: int, spread: tuple[float, floa
 def test_on_nulls_the_interval_holds_zero_at_its_nominal_rate(seeds: int, spread: tuple[float, float, float]) -> None:
     rng = np.random.default_rng(11)
     covered = np.mean([_null_repeat(rng, seeds, spread) for _ in range(400)])
-    assert 0.92 <= covered <= 0.985, covered
+    assert 0.92 <= covered <= 0.98, covered

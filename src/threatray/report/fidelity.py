@@ -126,8 +126,10 @@ def _sets(scores: Sequence[Mapping[str, Any]]) -> Table:
         Column("Features", numeric=False, hint="figures in different features cannot be compared"),
     )
     cells = tuple(
-        (label(arm), *(row.get(name, label(None)) for name in _MEASURES), label(extractor))
-        for (extractor, arm), row in sorted(rows.items(), key=lambda item: item[0][0])
+        (label(arm), *(row.get(measure, label(None)) for measure in _MEASURES), label(extractor))
+        for name in dict.fromkeys(extractor for extractor, _ in rows)  # the domain encoder's first, as they were written
+        for (extractor, arm), row in rows.items()
+        if extractor == name
     )
     return Table(f"Each way of making signatures against {against}, with 95 % intervals", columns, cells)
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from threatray.core.image_file import write_png
-from threatray.datasets.formats import coco_store, json_stream, read_dataset, stream_dataset
+from threatray.datasets.formats import claims, coco_store, json_stream, read_dataset, stream_dataset
 from threatray.datasets.formats.format import ReadOptions
 from threatray.datasets.formats.json_stream import Elements, members
 from threatray.errors import DataError, ThreatrayError
@@ -172,6 +172,7 @@ def test_of_two_lists_of_one_name_the_last_counts_on_disk_too(pictures: Path, mo
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python's own memory (SQLite's cache is bounded by its setting): four times the images, at most a tenth more."""
     monkeypatch.setattr(coco_store, "SPILL_BYTES", 0)
+    monkeypatch.setattr(claims, "MOST_IN_MEMORY", 0)
     monkeypatch.setattr(json_stream, "_CHUNK", 10_000)
     write_png(tmp_path / "images/a.png", np.zeros((37, 31), np.uint8))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threatray.datasets.quantile_sketch import RELATIVE_ERROR, Quantiles, QuantileSketch
+from threatray.datasets.quantile_sketch import RELATIVE_ERROR, Quantiles, QuantileSketch, separability
 
 VALUES = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), min_size=1, max_size=200)
 
@@ -39,3 +40,17 @@ def test_memory_does_not_grow_with_the_number_of_values() -> None:
     assert len(sketch._bins) < 500
     assert len(sketch) == 30_000
     assert QuantileSketch().quantiles() is None
+
+
+SIZES = st.lists(st.integers(0, 9), min_size=1, max_size=20)
+
+
+@settings(deadline=None, max_examples=100)
+@given(SIZES, SIZES, st.sampled_from([100, 5, 0]), st.sampled_from([100, 5]))
+def test_separability_agrees_with_the_slow_loop(first: list[int], second: list[int], kept: int, kept_too: int) -> None:
+    """Also where one sketch or both have counted their values in bins: these values lie in bins of their own."""
+    slow = sum((a > b) + 0.5 * (a == b) for a in first for b in second) / (len(first) * len(second))
+    one, other = QuantileSketch(kept), QuantileSketch(kept_too)
+    one.extend(map(float, first))
+    other.extend(map(float, second))
+    assert separability(one, other) == pytest.approx(slow)

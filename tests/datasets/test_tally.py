@@ -10,11 +10,12 @@ import pytest
 
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
-from threatray.datasets.entry_table import EntryTable, TextTable
+from threatray.datasets.entry_table import EntryTable
 from threatray.datasets.fingerprints import Fingerprint
 from threatray.datasets.inspect import Inspector
 from threatray.datasets.measure import Measurement
 from threatray.datasets.tally import Tally, co_occurrence
+from threatray.errors import DataError
 
 
 def entry(name: str, boxes: list[list[float]], labels: tuple[str, ...], **more: object) -> Entry:
@@ -77,24 +78,65 @@ def test_the_table_gives_back_what_was_put_in() -> None:
     assert table.benign.tolist() == [False, True, True]
 
 
-def test_texts_of_any_length_and_script() -> None:
-    texts, kept = TextTable(), ["", "gun", "칼 🔪", "\udcff", "x" * 1000, ""]
-    for text in kept:
-        texts.add(text)
-    assert [texts[place] for place in range(len(texts))] == kept
+def test_the_table_finds_entries_of_any_length_and_script_by_their_ids() -> None:
+    table, ids = EntryTable(Path("/root")), ["gun", "칼 🔪", "\udcff", "x" * 1000, "0", "1"]
+    for name in ids:
+        table.add(entry(name, [], ()), None)
+    assert [table.place_of(name) for name in reversed(ids)] == [5, 4, 3, 2, 1, 0]
+    assert [table.id(place) for place in range(len(table))] == ids
+    with pytest.raises(KeyError):
+        table.place_of("")
+    table.add(entry("later", [], ()), None)
+    assert table.place_of("later") == 6
 
 
-@pytest.mark.slow
-def test_an_image_takes_a_few_hundred_bytes() -> None:
-    count = 50_000
-    inspector = Inspector(Path("/root"), ("gun",), pixels=True)
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 2**64 - 1, (count, 4), np.uint64)
-    tracemalloc.start()
-    for number in range(count):
-        one, *others = (int(code) for code in codes[number])
-        measured = Measurement(Fingerprint(f"{number + 1:032x}", one, "", *others), (250.0, 250.0, 250.0), bag_area=0.5)
-        inspector.add(entry(f"image-{number:07}", [[1, 2, 30, 40]], ("gun",)), measured)
-    used, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert used / count < 400
+def test_hashes_and_features_come_back_in_columns() -> None:
+    table = EntryTable(Path("/root"))
+    for number in range(3):
+        looks = Fingerprint(f"{number:064x}", *(2**63 + number, "", 1, 2, 3)) if number != 1 else Fingerprint("", 0, "broken")
+        table.add(entry(f"{number}", [], ()), Measurement(looks, (250.0, 240.0, 230.0), bag_area=0.5, dark_outside=4.0))
+    assert table.codes.tolist() == [[2**63, 1, 2, 3], [0, 0, 0, 0], [2**63 + 2, 1, 2, 3]]
+    assert table.codes_of(2) == (2**63 + 2, 1, 2, 3)
+    assert table.features[:, :3].tolist() == [[250.0, 240.0, 230.0]] * 3
+    assert (table.bag_areas.tolist(), table.dark_outside.tolist()) == ([0.5] * 3, [4.0] * 3)
+
+
+def test_more_classes_than_any_dataset_has_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threatray.datasets.tally._MOST_CLASSES", 3)
+    tally = Tally(("gun",))
+    tally.add(entry("a", [[0, 0, 9, 9]] * 2, ("knife", "saw")), None)
+    with pytest.raises(DataError, match=r"More than 3 classes \('axe' among them\), too many for a dataset"):
+        tally.add(entry("b", [[0, 0, 9, 9]], ("axe",)), None)
+
+
+def test_made_up_parts_do_not_fill_the_memory() -> None:
+    inspector = Inspector(Path("/root"), (), pixels=False)
+    for number in range(1100):
+        inspector.add(entry(f"{number}", [], (), part=f"part {number}"))
+    assert len(inspector.table.parts) == 1001
+    found = inspector.finish("coco")
+    assert len(found.parts) == 1001
+    assert found.parts["further ones"].images == 100
+
+
+def test_memory_does_not_grow_with_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the images, with and without pixels, past what is counted exactly: what is kept of an image is not in memory."""
+    for limit, small in (("spool._BLOCK", 4096), ("quantile_sketch.EXACT_UP_TO", 100), ("quantile_sketch._AT_ONCE", 500)):
+        monkeypatch.setattr(f"threatray.datasets.{limit}", small)
+    codes = np.random.default_rng(0).integers(0, 2**64 - 1, (2000, 4), np.uint64).tolist()
+
+    def used(count: int, *, pixels: bool) -> int:
+        tracemalloc.start()
+        inspector = Inspector(Path("/root"), ("gun",), pixels=pixels)
+        for number in range(count):
+            one, *others = codes[number]
+            looks = Fingerprint(f"{number + 1:032x}", one, "", *others)
+            measured = Measurement(looks, (250.0, 250.0, 250.0), bag_area=0.5) if pixels else None
+            inspector.add(entry(f"image-{number:07}", [[1, 2, 30, 40]], ("gun",)), measured)
+        memory, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return memory
+
+    for pixels in (False, True):
+        before, after = (min(used(count, pixels=pixels) for _ in range(2)) for count in (1000, 2000))  # the first one imports
+        assert after - before < 1000 * 40

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from threatray.core import Annotations
 from threatray.datasets.dataset import Entry
 from threatray.datasets.fingerprints import Fingerprint
 from threatray.datasets.inspect import Inspection, Inspector
 from threatray.datasets.measure import Measurement, ThingMeasure
-from threatray.datasets.traps import Trap, best_overlap, separability
+from threatray.datasets.traps import Trap, best_overlap
 
 BOX = [10.0, 10.0, 30.0, 40.0]
 
@@ -169,13 +167,6 @@ def test_rare_classes_steep_imbalance_and_odd_boxes_are_told() -> None:
     assert odd is not None
     assert "1 image(s) hold the same box twice" in odd.headline
     assert "2 box(es) are under four pixels" in odd.headline
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.lists(st.integers(0, 9), min_size=1, max_size=20))
-def test_separability_agrees_with_the_slow_loop(first: list[int], second: list[int]) -> None:
-    slow = sum((a > b) + 0.5 * (a == b) for a in first for b in second) / (len(first) * len(second))
-    assert separability(np.array(first, float), np.array(second, float)) == pytest.approx(slow)
 
 
 def test_overlap_by_hand() -> None:

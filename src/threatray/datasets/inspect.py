@@ -158,6 +158,7 @@ class Inspector:
         root: The dataset's folder.
         classes: Classes that the format declares.
         pixels: Whether every entry comes with its measurement.
+        scratch: Where what is remembered of the entries goes; None for the system's temporary folder.
 
     Example:
         >>> from threatray.core import Annotations
@@ -168,8 +169,8 @@ class Inspector:
         1
     """
 
-    def __init__(self, root: Path, classes: Sequence[str], *, pixels: bool) -> None:
-        self.table = EntryTable(root)
+    def __init__(self, root: Path, classes: Sequence[str], *, pixels: bool, scratch: Path | None = None) -> None:
+        self.table = EntryTable(root, scratch)
         self._tally = Tally(tuple(classes))
         self._pixels = pixels
         self._unreadable: list[SetAside] = []

@@ -12,6 +12,7 @@ from threatray.core import Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.measure import Measurement
 from threatray.datasets.quantile_sketch import QuantileSketch
+from threatray.errors import DataError
 
 GRID: Final = 8
 
@@ -20,6 +21,9 @@ Box = list[float]
 _MOST_SOURCES: Final = 1000
 _MOST_COVERED: Final = 200
 """Things of one image up to which each is held against each."""
+_MOST_PARTS: Final = 1000
+_FURTHER_PARTS: Final = "further ones"
+_MOST_CLASSES: Final = 100_000
 _FURTHER: Final = Provenance("further sources", "see the dataset")
 _MOST_TOGETHER: Final = 100
 """Classes of one image, and of the table, that are counted together: thousands of made-up labels must not fill the memory."""
@@ -62,6 +66,7 @@ class Tally:
         self.images = self.threats = self.benign = self.whole_only = 0
         self.masks = self.dual_energy = self.full_image_boxes = self.repeated_boxes = self.tiny_boxes = 0
         self.width, self.height = QuantileSketch(), QuantileSketch()
+        self.area = {True: QuantileSketch(), False: QuantileSketch()}
         self.bag_area = {True: QuantileSketch(), False: QuantileSketch()}
         self.things_per_image: Counter[int] = Counter()
         self.classes_per_image: Counter[int] = Counter()
@@ -76,6 +81,7 @@ class Tally:
         self.images += 1
         self.width.add(entry.width)
         self.height.add(entry.height)
+        self.area[entry.is_benign].add(entry.width * entry.height)
         known = entry.provenance in self.provenance or len(self.provenance) < _MOST_SOURCES
         self.provenance[entry.provenance if known else _FURTHER] += 1
         self.dual_energy += entry.has_dual_energy
@@ -85,7 +91,7 @@ class Tally:
         self.whole_only += not labels and bool(entry.image_labels)
         for name, said in ((entry.part, self.parts), (entry.difficulty, self.difficulties), (entry.view, self.views)):
             if name:
-                one = said.setdefault(name, PartTally())
+                one = said.setdefault(name if name in said or len(said) < _MOST_PARTS else _FURTHER_PARTS, PartTally())
                 one.images += 1
                 one.threats += not entry.is_benign
                 one.benign += entry.is_benign
@@ -100,6 +106,8 @@ class Tally:
     def _of(self, name: str) -> ClassTally:
         found = self.classes.get(name)
         if found is None:
+            if len(self.classes) >= _MOST_CLASSES:
+                raise DataError(f"More than {_MOST_CLASSES:,} classes ({name[:40]!r} among them), too many for a dataset.")
             found = self.classes[name] = ClassTally()
         return found
 

@@ -10,9 +10,9 @@ from itertools import combinations, pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from threatray.datasets.entry_table import EntryTable, Said
+from threatray.datasets.quantile_sketch import separability
 from threatray.datasets.scanners import ScannerCluster
 from threatray.datasets.tally import Tally
 
@@ -115,18 +115,6 @@ def contradictions(table: EntryTable, exact: Sequence[Places]) -> list[tuple[int
     return found
 
 
-def separability(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """The chance that a random value of the first is larger than one of the second (ties count half): the area under the ROC curve.
-
-    Example:
-        >>> separability(np.array([3.0, 4.0]), np.array([1.0, 3.0]))
-        0.875
-    """
-    ordered = np.sort(second)
-    below = np.searchsorted(ordered, first, "left") + np.searchsorted(ordered, first, "right")
-    return float(below.sum() / 2 / (len(first) * len(second)))
-
-
 def _one_box(evidence: Evidence) -> list[Trap]:
     tally = evidence.tally
     counts = {count for count in tally.things_per_image if count}
@@ -146,10 +134,11 @@ def _one_box(evidence: Evidence) -> list[Trap]:
             f"{one}other tools in the same bag have no box. In {len(unboxed)} group(s) of images that lie alike, they mark two things."
         )
         return [Trap("one_box_an_image", Sureness.SEEN, headline, advice, _examples(table, unboxed))]
-    if not len(table.dark_outside):
+    dark = table.dark_outside
+    if not len(dark):
         return [Trap("one_box_an_image", sureness, headline, advice)]
     labelled = np.flatnonzero(~table.benign & table.readable)
-    more = labelled[table.dark_outside[labelled] > _MORE_OUTSIDE]
+    more = labelled[dark[labelled] > _MORE_OUTSIDE]
     if len(more) >= _TELLING * len(labelled):
         sureness = Sureness.LIKELY
         headline = (
@@ -165,9 +154,9 @@ def _boxes_differ(table: EntryTable, group: Places) -> bool:
 
     A bag that was packed anew, or lies elsewhere in the picture, proves nothing.
     """
-    codes = table.codes
     for first, second in pairwise(group):
-        alike = all(int(one ^ other).bit_count() <= _LIES_ALIKE for one, other in zip(codes[first], codes[second], strict=True))
+        hashes = zip(table.codes_of(first), table.codes_of(second), strict=True)
+        alike = all((one ^ other).bit_count() <= _LIES_ALIKE for one, other in hashes)
         told = _relative(table, first), _relative(table, second)
         if alike and all(told) and best_overlap(*told) == 0.0:
             return True
@@ -196,6 +185,8 @@ def _contradictory(evidence: Evidence) -> list[Trap]:
 
 
 def _benign_like_threats(evidence: Evidence) -> list[Trap]:
+    if not evidence.near:
+        return []
     benign = evidence.table.benign
     mixed = [group for group in evidence.near if len({bool(benign[place]) for place in group}) == 2]
     if not mixed:
@@ -207,11 +198,10 @@ def _benign_like_threats(evidence: Evidence) -> list[Trap]:
 
 
 def _size_tells(evidence: Evidence) -> list[Trap]:
-    benign = evidence.table.benign
-    areas = evidence.table.sizes.prod(axis=1).astype(np.float64)
-    if min(int(benign.sum()), int((~benign).sum())) < _ENOUGH:
+    benign, threat = (evidence.tally.area[kind] for kind in (True, False))
+    if min(len(benign), len(threat)) < _ENOUGH:
         return []
-    chance = separability(areas[benign], areas[~benign])
+    chance = separability(benign, threat)
     if max(chance, 1 - chance) < _TELLS:
         return []
     more = "larger" if chance > 0.5 else "smaller"
@@ -224,9 +214,9 @@ def _size_tells(evidence: Evidence) -> list[Trap]:
 
 def _scanner_tells(evidence: Evidence) -> list[Trap]:
     found = []
-    table, benign = evidence.table, evidence.table.benign
     if len(evidence.scanners) < 2:
         return []
+    table, benign = evidence.table, evidence.table.benign
     rows = [("benign" if benign[place] else "threat", cluster) for cluster, one in enumerate(evidence.scanners) for place in one.members]
     kinds = [(_class_of(table.said(int(place))), cluster) for cluster, one in enumerate(evidence.scanners) for place in one.members]
     for kind, what, told in (
@@ -258,10 +248,10 @@ def _guess(told: Sequence[tuple[str, int]]) -> tuple[float, float]:
 
 
 def _published_parts_leak(evidence: Evidence) -> list[Trap]:
-    parts = evidence.table.part_numbers
     named = [place for place, name in enumerate(evidence.table.parts) if name]
-    if len(named) < 2:
+    if len(named) < 2 or not evidence.near:
         return []
+    parts = evidence.table.part_numbers
     cut = [group for group in evidence.near if len({int(parts[place]) for place in group} & set(named)) > 1]
     if not cut:
         return []
@@ -281,6 +271,8 @@ def _published_parts_leak(evidence: Evidence) -> list[Trap]:
 
 
 def _neighbours(evidence: Evidence) -> list[Trap]:
+    if not evidence.near:
+        return []
     numbers = evidence.table.numbers
     steps = [
         abs(int(numbers[a]) - int(numbers[b])) for group in evidence.near for a, b in pairwise(group) if min(numbers[a], numbers[b]) >= 0

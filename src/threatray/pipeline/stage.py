@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -150,14 +151,37 @@ def fingerprint(path: Path) -> str:
 
 
 def listing_fingerprint(path: Path) -> str:
-    """Sha256 of every name, size and time of change below a folder: for stages that do not read the files themselves."""
+    """A word for every name, size and time of change below a folder: for stages that do not read the files themselves.
+
+    The hashes of the files are added up, so that their order does not matter and none of a million names need be kept.
+    """
     if path.is_file():
         return sha256_of_file(path)
-    digest = hashlib.sha256()
-    for name in _files(path):
-        found = (path / name).stat()
-        digest.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+    total = 0
+    for name, found in _below(path, ""):
+        known = f"{name}\0{found.st_size}\0{found.st_mtime_ns}".encode("utf-8", "surrogateescape")
+        total += int.from_bytes(hashlib.sha256(known).digest(), "big")
+    return f"{total % 2**256:064x}"
+
+
+def _below(folder: Path | str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Relative name and state of every file but manifests; links to folders are not followed, links to files are."""
+    inner = []
+    with os.scandir(folder) as listing:
+        for one in listing:
+            if one.is_dir(follow_symlinks=False):
+                inner.append(one.name)
+            elif one.name != MANIFEST_NAME and _is_file(one):
+                yield prefix + one.name, one.stat()
+    for name in inner:
+        yield from _below(f"{folder}/{name}", f"{prefix}{name}/")
+
+
+def _is_file(one: os.DirEntry[str]) -> bool:
+    try:
+        return one.is_file()
+    except OSError:  # a link that goes in circles
+        return False
 
 
 def _contents(folder: Path) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,6 @@ class Album:
     def __init__(self, table: EntryTable | None, legend: Sequence[str]) -> None:
         self._table = table
         self._colours = {name: place % 6 for place, name in enumerate(legend)}
-        self._places: dict[str, int] | None = None
         self._taken: dict[str, tuple[Picture | None, tuple[Box, ...], str]] = {}
 
     def shots(self, ids: Sequence[str], words: str = "") -> tuple[Shot, ...]:
@@ -54,10 +53,8 @@ class Album:
 
     def _take(self, name: str) -> tuple[Picture | None, tuple[Box, ...], str]:
         assert self._table is not None
-        if self._places is None:
-            self._places = {self._table.id(place): place for place in range(len(self._table))}
         if name not in self._taken:
-            shown = self._table.shown(self._places[name])
+            shown = self._table.shown(self._table.place_of(name))
             labels = ", ".join(label for label, _ in shown.things)
             self._taken[name] = (_thumbnail(shown, labels), self._boxes(shown), labels)
         return self._taken[name]

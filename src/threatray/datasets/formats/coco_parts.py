@@ -10,7 +10,7 @@ from typing import Any
 
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats import coco_store
-from threatray.datasets.formats.coco_store import CocoStore, Placed, key_of, open_claims, open_coco
+from threatray.datasets.formats.coco_store import CocoStore, Placed, key_of, open_coco
 from threatray.datasets.formats.faults import checked_name, number_of
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
 from threatray.datasets.formats.native import Job, Published, Reading, Things, is_unicode, own_id
@@ -108,7 +108,6 @@ def read_coco_parts(
         DataError: Its only file is not COCO, or (from the entries) nothing sound in it.
     """
     reading = Reading(published, root, options)
-    reading.claims = open_claims(spill=any(_is_large(part.file) for part in parts))
     counted: Counter[str] = Counter()
     ahead: list[_Lists | DataError] = [_read(parts[0])]  # it says which classes there are
     if len(parts) == 1 and isinstance(ahead[0], DataError):

@@ -11,8 +11,9 @@ from threatray.core import Provenance
 from threatray.core.image_file import MAX_PIXELS
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats import coco_store
+from threatray.datasets.formats.claims import Claims
 from threatray.datasets.formats.coco_layout import CocoFile, CocoLayout
-from threatray.datasets.formats.coco_store import Claims, CocoStore, Placed, key_of, open_claims, open_coco
+from threatray.datasets.formats.coco_store import CocoStore, Placed, key_of, open_coco
 from threatray.datasets.formats.faults import (
     Box,
     Faults,
@@ -54,7 +55,7 @@ def read_coco(layout: CocoLayout, options: ReadOptions) -> DatasetStream:
     spill = sum(one.path.stat().st_size for one in layout.files) > coco_store.SPILL_BYTES
     where = layout.files[0].path if len(layout.files) == 1 else layout.root
     faults = Faults(where, strict=options.strict)
-    claims = open_claims(spill=spill)
+    claims = Claims()
     readers = []
     for number, one in enumerate(layout.files):
         store = open_coco(one.path, spill=spill)

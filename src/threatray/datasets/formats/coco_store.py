@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from threatray.core.files import read_json
+from threatray.datasets.formats.claims import no_room, temporary_database
 from threatray.datasets.formats.json_stream import Elements, members
-from threatray.errors import DataError, StorageError
+from threatray.errors import DataError
 
-SPILL_BYTES: Final = 128_000_000
+SPILL_BYTES: Final = 12_000_000
 """Larger files are joined on disk: as Python values they would take about eight times their size."""
 
-_CACHE_KILOBYTES: Final = 64_000
 _MOST_CATEGORIES: Final = 100_000
 _LISTS: Final = ("images", "annotations", "categories")
+
+
+_Stored = int | bytes | None
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,6 @@ class CocoStore(Protocol):
         """The annotations of no listed image, in the file's order."""
 
 
-class Claims(Protocol):
-    """Who took a name first."""
-
-    def owner(self, name: str, claimant: int) -> tuple[int, bool]:
-        """The claimant that has the name now, and whether it is new."""
-
-
 def open_coco(file: Path, *, spill: bool) -> CocoStore:
     """Read a COCO file's lists.
 
@@ -72,11 +70,6 @@ def open_coco(file: Path, *, spill: bool) -> CocoStore:
         StorageError: No room for the temporary database.
     """
     return _OnDisk.read(file) if spill else _InMemory.read(file)
-
-
-def open_claims(*, spill: bool) -> Claims:
-    """An empty register of names."""
-    return _ClaimsOnDisk() if spill else _ClaimsInMemory()
 
 
 def key_of(element: Any) -> int | str | None:
@@ -139,61 +132,25 @@ class _InMemory:
 
 
 @dataclass
-class _ClaimsInMemory:
-    taken: dict[str, int] = field(default_factory=dict)
-
-    def owner(self, name: str, claimant: int) -> tuple[int, bool]:
-        before = len(self.taken)
-        return self.taken.setdefault(name, claimant), len(self.taken) > before
-
-
-def _database() -> sqlite3.Connection:
-    """A database without a name: SQLite keeps it on disk where temporary files go, and removes it itself."""
-    base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", f"cache_size=-{_CACHE_KILOBYTES}"):
-        base.execute(f"PRAGMA {setting}")
-    base.execute("BEGIN")
-    return base
-
-
-class _ClaimsOnDisk:
-    def __init__(self) -> None:
-        self.base = _database()
-        self.base.execute("CREATE TABLE taken (name TEXT PRIMARY KEY, claimant INTEGER) WITHOUT ROWID")
-
-    def owner(self, name: str, claimant: int) -> tuple[int, bool]:
-        try:
-            new = self.base.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (_stored(name), claimant)).rowcount == 1
-            (found,) = self.base.execute("SELECT claimant FROM taken WHERE name = ?", (_stored(name),)).fetchone()
-        except sqlite3.OperationalError as error:
-            raise _no_room(error) from None
-        return found, new
-
-
-def _no_room(error: sqlite3.OperationalError) -> StorageError:
-    return StorageError(
-        f"The temporary database for a large COCO file cannot be kept: {error}. Free some space, or set SQLITE_TMPDIR to another folder."
-    )
-
-
-@dataclass
 class _OnDisk:
     base: sqlite3.Connection
     categories: list[Any]
     licenses: object
+    rising: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(("images", "annotations"), True))
+    """Lists whose ids rise from element to element, as they nearly always do: then none is used twice, and nobody need search."""
 
     @classmethod
     def read(cls, file: Path) -> _OnDisk:
-        store = cls(_database(), [], None)
+        store = cls(temporary_database(), [], None)
         try:
             store.fill(file)
         except sqlite3.OperationalError as error:
-            raise _no_room(error) from None
+            raise no_room(error) from None
         return store
 
     def fill(self, file: Path) -> None:
-        self.base.execute("CREATE TABLE images (place INTEGER PRIMARY KEY, key TEXT, body TEXT)")
-        self.base.execute("CREATE TABLE annotations (place INTEGER PRIMARY KEY, number TEXT, owner TEXT, body TEXT)")
+        self.base.execute("CREATE TABLE images (place INTEGER PRIMARY KEY, key, body TEXT)")
+        self.base.execute("CREATE TABLE annotations (place INTEGER PRIMARY KEY, number, owner, body TEXT)")
         held = dict.fromkeys(_LISTS, "nothing")
         for key, value in members(file):
             if key == "licenses":
@@ -208,7 +165,8 @@ class _OnDisk:
                 raise _missing(file, key, got)
         self.base.execute("CREATE INDEX image_keys ON images (key)")
         self.base.execute("CREATE INDEX annotation_owners ON annotations (owner)")
-        self.base.execute("CREATE INDEX annotation_numbers ON annotations (number)")
+        if not self.rising["annotations"]:
+            self.base.execute("CREATE INDEX annotation_numbers ON annotations (number)")
 
     def _take(self, file: Path, key: str, elements: Elements) -> None:
         """Of two lists of one name the last counts, as it does in memory."""
@@ -220,35 +178,50 @@ class _OnDisk:
                     raise DataError(f"{file}: names more than {_MOST_CATEGORIES:,} categories, too many for a dataset.")
             return
         self.base.execute(f"DELETE FROM {key}")  # noqa: S608  # nosec: one of two words of ours
+        keys = self._keys(key)
         if key == "images":
-            rows = ((place, _stored(key_of(value)), raw) for place, (value, raw) in enumerate(elements))
+            rows = ((place, keys(value), raw) for place, (value, raw) in enumerate(elements))
             self.base.executemany("INSERT INTO images VALUES (?, ?, ?)", rows)
         else:
-            things = ((place, _stored(key_of(value)), _stored(_owner_of(value)), raw) for place, (value, raw) in enumerate(elements))
+            things = ((place, keys(value), _stored(_owner_of(value)), raw) for place, (value, raw) in enumerate(elements))
             self.base.executemany("INSERT INTO annotations VALUES (?, ?, ?, ?)", things)
 
+    def _keys(self, name: str) -> Callable[[Any], _Stored]:
+        """From an element to its id, watching whether they rise."""
+        self.rising[name] = True
+        highest = -math.inf
+
+        def key(element: Any) -> _Stored:
+            nonlocal highest
+            found = key_of(element)
+            if type(found) is int and found > highest:
+                highest = found
+            else:
+                self.rising[name] = False
+            return _stored(found)
+
+        return key
+
     def images(self) -> Iterator[Placed]:
-        return self._select(
-            "SELECT place, body, key IS NOT NULL AND (SELECT count(*) FROM images b WHERE b.key = a.key) > 1 FROM images a ORDER BY place"
-        )
+        repeated = "0" if self.rising["images"] else "key IS NOT NULL AND (SELECT count(*) FROM images b WHERE b.key = a.key) > 1"
+        return self._select(f"SELECT place, body, {repeated} FROM images a ORDER BY place")  # noqa: S608  # nosec: words of ours
 
     def annotations(self, key: int | str) -> Iterator[Placed]:
-        return self._select(f"{_ANNOTATIONS} WHERE owner = ? ORDER BY place", _stored(key))
+        return self._select(f"{self._annotations} WHERE owner = ? ORDER BY place", _stored(key))
 
     def orphans(self) -> Iterator[Placed]:
         lost = "owner IS NULL OR NOT EXISTS (SELECT 1 FROM images i WHERE i.key = a.owner)"
-        return self._select(f"{_ANNOTATIONS} WHERE {lost} ORDER BY place")
+        return self._select(f"{self._annotations} WHERE {lost} ORDER BY place")
 
-    def _select(self, question: str, *values: str | None) -> Iterator[Placed]:
+    @cached_property
+    def _annotations(self) -> str:
+        earlier = "number IS NOT NULL AND EXISTS (SELECT 1 FROM annotations b WHERE b.number = a.number AND b.place < a.place)"
+        return f"SELECT place, body, {'0' if self.rising['annotations'] else earlier} FROM annotations a"  # noqa: S608  # nosec: the same
+
+    def _select(self, question: str, *values: _Stored) -> Iterator[Placed]:
         return (Placed(place, json.loads(body), bool(repeated)) for place, body, repeated in self.base.execute(question, values))
 
 
-_ANNOTATIONS: Final = (
-    "SELECT place, body, number IS NOT NULL AND EXISTS (SELECT 1 FROM annotations b WHERE b.number = a.number AND b.place < a.place)"
-    " FROM annotations a"
-)
-
-
-def _stored(key: int | str | None) -> str | None:
-    """Number 1 and text "1" stay two; lone surrogates, which SQLite refuses, are escaped."""
-    return None if key is None else json.dumps(key)
+def _stored(key: int | str | None) -> _Stored:
+    """Whole numbers as such where SQLite can hold them; all else as JSON in bytes, so that number 1 and text "1" stay two."""
+    return key if key is None or (type(key) is int and -(2**63) <= key < 2**63) else json.dumps(key).encode()

@@ -10,13 +10,11 @@ from typing import Final
 
 from threatray.core import Annotations
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.coco_store import open_claims
+from threatray.datasets.formats.claims import Claims
 from threatray.datasets.formats.faults import Faults, Locator, image_id
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
 from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
-
-_MOST_IDS_IN_MEMORY: Final = 200_000
 
 
 def find_images(root: Path) -> list[PurePosixPath]:
@@ -68,7 +66,7 @@ def read_image_folder(root: Path, options: ReadOptions) -> DatasetStream:
 def _entries(root: Path, options: ReadOptions, faults: Faults) -> Iterator[Entry]:
     locator = Locator([root], root.resolve())
     names = _names(root)
-    claims = open_claims(spill=len(names) > _MOST_IDS_IN_MEMORY)
+    claims = Claims()
     any_sound = False
     for files in _together(names):
         try:

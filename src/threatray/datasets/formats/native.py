@@ -12,7 +12,7 @@ from typing import Final
 
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.coco_store import open_claims
+from threatray.datasets.formats.claims import Claims
 from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, safe_id
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
 from threatray.datasets.masks import check_segmentation
@@ -68,7 +68,7 @@ class Reading:
         self.counts: Counter[str] = Counter()
         self.unknown_classes: Counter[str] = Counter()
         self.inside: dict[str, bool] = {}
-        self.claims = open_claims(spill=False)
+        self.claims = Claims()
         self._locators: dict[tuple[Path, ...], Locator] = {}
 
     def claim(self, own: str) -> str:

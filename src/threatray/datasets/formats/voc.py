@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 from threatray.core import Provenance
 from threatray.core.image_file import MAX_PIXELS
 from threatray.datasets.dataset import Entry
+from threatray.datasets.formats.claims import Claims
 from threatray.datasets.formats.coco_layout import folders_in
 from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, checked_name, image_id
 from threatray.datasets.formats.format import DatasetStream, Format, Holds, ReadOptions
@@ -23,6 +24,7 @@ from threatray.datasets.pixels import IMAGE_SUFFIXES, image_size
 from threatray.errors import DataError
 
 _CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
+_MOST_SOURCES_REMEMBERED: Final = 1000
 _ANNOTATION_FOLDERS: Final = ("Annotations", "annotations", "Annotation", "annotation", "xml", "labels", ".")
 _IMAGE_FOLDERS: Final = ("JPEGImages", "images", "Images", "JPEGImage", "image", ".")
 
@@ -101,13 +103,14 @@ class _Counts:
 class _Reader:
     def __init__(self, layout: VocLayout, root: Path, options: ReadOptions, faults: Faults, parts: PartLists) -> None:
         self.layout = layout
+        self.annotations = str(layout.annotations)
         self.root = root
         self.resolved = root.resolve()
         self.options = options
         self.faults = faults
         self.parts = parts
         self.images = Locator([layout.images], self.resolved)
-        self.by_filename: set[str] = set()
+        self.by_filename = Claims()
         self.provenances: dict[tuple[str, str], Provenance] = {}
         self.counts = _Counts()
 
@@ -161,46 +164,59 @@ class _Reader:
             yield name, sorted(candidates)
 
     def _entry(self, name: str, candidates: list[str]) -> Entry:
-        tree = parse_annotation(f"{self.layout.annotations}/{name}", self.resolved)
-        filename = _text(tree, "filename")
-        stem = name.removesuffix(".xml")
+        tree = parse_annotation(f"{self.annotations}/{name}", self.resolved)
+        objects = []
+        said: dict[str, Any] = {}
+        for child in tree:
+            if child.tag == "object":
+                objects.append(child)
+            else:
+                said.setdefault(child.tag, child)
+        filename = _said(said, "filename")
+        stem = name[:-4]
         image = self._image(stem, filename, candidates)
-        height, width = self._size(tree, image)
+        height, width = self._size(said.get("size"), image)
         boxes: list[Box] = []
         labels: list[str] = []
-        objects = tree.findall("object")
         for place, thing in enumerate(objects, 1):
+            held = _children(thing)
             try:
-                label, corners = _thing(thing)
+                label, corners = _thing(held)
                 checked = checked_box(corners, width, height)
             except DataError as error:
                 self.faults.add(f"{name}, object {place}", str(error))
                 continue
             if checked.overshoot:
                 self.faults.clipped(f"{name}, object {place}", checked.overshoot)
-            self.counts.difficult += _text(thing, "difficult") == "1"
-            self.counts.truncated += _text(thing, "truncated") == "1"
+            self.counts.difficult += _said(held, "difficult") == "1"
+            self.counts.truncated += _said(held, "truncated") == "1"
             boxes.append(checked.box)
             labels.append(label)
         if objects and not boxes:
             raise DataError("every box of it is broken; without them it would pass for benign")
         own = image_id(image.name)
         older = filename.replace("\\", "/").rpartition("/")[2]
-        source = tree.find("source")
-        words = (
-            _text(source, "database") or "unknown",
-            _text(source, "licence") or "unknown",
-        )
+        source = _children(said["source"]) if "source" in said else {}
+        words = (_said(source, "database") or "unknown", _said(source, "licence") or "unknown")
         return Entry(
             id=own,
             image_path=image,
             width=width,
             height=height,
             things=annotations_of(boxes, labels),
-            group=_text(tree, "group") or _stem(older) or own,
-            provenance=self.provenances.setdefault(words, Provenance(*words)),
+            group=_said(said, "group") or _stem(older) or own,
+            provenance=self._provenance(words),
             part=self.parts.of(stem),
         )
+
+    def _provenance(self, words: tuple[str, str]) -> Provenance:
+        """One value for all images of a source, unless every image has a source of its own."""
+        if len(self.provenances) > _MOST_SOURCES_REMEMBERED:
+            self.provenances.clear()
+        found = self.provenances.get(words)
+        if found is None:
+            found = self.provenances[words] = Provenance(*words)
+        return found
 
     def _image(self, stem: str, filename: str, candidates: list[str]) -> Path:
         if len(candidates) > 1 and filename not in candidates:
@@ -210,23 +226,23 @@ class _Reader:
         if not filename:
             raise DataError(f"its image {stem}.jpg (or .png, ...) is missing from {self.layout.images.name}/, and it has no <filename>")
         image = self.images.find(checked_name(filename))
-        if image.name in self.by_filename or (self.layout.annotations / f"{image.stem}.xml").exists():
+        if (self.layout.annotations / f"{image.stem}.xml").exists() or not self.by_filename.owner(image.name, 0)[1]:
             raise DataError(f"another annotation describes {image.name} already")
-        self.by_filename.add(image.name)
         return image
 
-    def _size(self, tree: Any, image: Path) -> tuple[int, int]:
+    def _size(self, given: Any, image: Path) -> tuple[int, int]:
         """(height, width): of the file, or as annotated where headers shall not be read."""
-        given = tree.find("size")
-        annotated = tuple(_text(given, side) or "0" for side in ("height", "width"))
-        if not self.options.headers and all(text.isdecimal() and len(text) < 8 and int(text) > 0 for text in annotated):
-            height, width = (int(text) for text in annotated)
-            if height * width > MAX_PIXELS:
-                raise DataError(f"its image {image.name} has {width}x{height} pixels, more than the {MAX_PIXELS} that are read")
-            return height, width
+        held = {} if given is None else _children(given)
+        high, wide = _said(held, "height") or "0", _said(held, "width") or "0"
+        if not self.options.headers and high.isdecimal() and wide.isdecimal() and len(high) < 8 and len(wide) < 8:
+            height, width = int(high), int(wide)
+            if height > 0 and width > 0:
+                if height * width > MAX_PIXELS:
+                    raise DataError(f"its image {image.name} has {width}x{height} pixels, more than the {MAX_PIXELS} that are read")
+                return height, width
         height, width = image_size(image)
-        if any(text not in ("0", "0.0") for text in annotated) and annotated != (str(height), str(width)):
-            raise DataError(f"annotates a picture of {annotated[1][:20]}x{annotated[0][:20]} pixels, but {image.name} has {width}x{height}")
+        if (high not in ("0", "0.0") or wide not in ("0", "0.0")) and (high, wide) != (str(height), str(width)):
+            raise DataError(f"annotates a picture of {wide[:20]}x{high[:20]} pixels, but {image.name} has {width}x{height}")
         return height, width
 
 
@@ -238,9 +254,18 @@ def _is_annotation(name: str) -> bool:
     return name.endswith(".xml") and not name.startswith(".")  # "._0001.xml" is what a Mac leaves beside 0001.xml
 
 
-def _text(element: Any, tag: str) -> str:
+def _children(element: Any) -> dict[str, Any]:
+    """The first child of each name."""
+    found: dict[str, Any] = {}
+    for child in element:
+        found.setdefault(child.tag, child)
+    return found
+
+
+def _said(held: Mapping[str, Any], tag: str) -> str:
     """The text of a child without white space at its ends; empty if there is no such child."""
-    return "" if element is None else (element.findtext(tag) or "").strip()
+    child = held.get(tag)
+    return "" if child is None else (child.text or "").strip()
 
 
 def _stem(name: str) -> str:
@@ -249,12 +274,12 @@ def _stem(name: str) -> str:
     return name[:dot] if 0 < dot < len(name) - 1 else name
 
 
-def _thing(thing: Any) -> tuple[str, tuple[float, ...]]:
-    name = _text(thing, "name")
+def _thing(held: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    name = _said(held, "name")
     if not name:
         raise DataError("has no <name>")
-    frame = thing.find("bndbox")
-    texts = [_text(frame, tag) for tag in _CORNERS]
+    frame = _children(held["bndbox"]) if "bndbox" in held else {}
+    texts = [_said(frame, tag) for tag in _CORNERS]
     try:
         return name, tuple(map(float, texts))
     except ValueError:

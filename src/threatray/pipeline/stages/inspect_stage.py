@@ -64,11 +64,11 @@ def inspect(
     def body(work: Path) -> Outcome:
         inspected: dict[Role, Inspection] = {}
         tables: dict[Role, EntryTable] = {}
-        together = Inspector(Path(), (), pixels=config.pixels) if len(paths) > 1 else None
+        together = Inspector(Path(), (), pixels=config.pixels, scratch=work) if len(paths) > 1 else None
         for role, path in paths.items():
             options = ReadOptions(strict=run.strict, headers=config.pixels, mislabelled=frozenset(taxonomy.mislabelled))
             stream = stream_dataset(path, format_name if role is Role.LABELLED else None, options)
-            inspector = Inspector(stream.root, stream.classes, pixels=config.pixels)
+            inspector = Inspector(stream.root, stream.classes, pixels=config.pixels, scratch=work)
             with run.progress.task(f"inspect {role.value}", "image") as update:
                 for done, (entry, measured) in enumerate(_measured(stream.entries, config.pixels, run.workers), 1):
                     inspector.add(entry, measured)

@@ -17,8 +17,9 @@ from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.synthesis.checkpoint import load_checkpoint, save_checkpoint
 from threatray.synthesis.config import TrainConfig
 from threatray.synthesis.domain import DomainSet
+from threatray.synthesis.hardware import prepare, torch_device
 from threatray.synthesis.image_pool import ImagePool
-from threatray.synthesis.presets import build_nets
+from threatray.synthesis.presets import nets_of
 from threatray.synthesis.sampling import PairSampler
 from threatray.synthesis.step import Batch, Optimisers, Pools, StepLosses, train_step
 from threatray.synthesis.threads import fixed_threads
@@ -87,7 +88,9 @@ class CycleGan:
                 "Set lambda_identity to 0."
             )
         self.config, self.class_names, self.channels_b, self.seed = config, tuple(class_names), tuple(channels_b), seed
-        self.nets = build_nets(config.preset, 3, len(channels_b), len(class_names), derive(seed, "weights"))
+        self.nets = nets_of(config, len(channels_b), len(class_names), derive(seed, "weights"))
+        self.device = torch_device(config.device)
+        prepare(self.nets.named().values(), config.precision, self.device, compiled=config.compile)
         self.ema = copy.deepcopy(self.nets.gen_ab).requires_grad_(False)
         self._optimisers = Optimisers(
             _adam([self.nets.gen_ab, self.nets.gen_ba], config.lr_generators),
@@ -135,7 +138,7 @@ class CycleGan:
                     break
                 start = time.perf_counter()
                 plan = sampler.draw()
-                batch = sampler.apply(plan)
+                batch = sampler.apply(plan).to(self.device)
                 wait = time.perf_counter() - start
                 waited += wait
                 losses = self._advance(batch)
@@ -213,7 +216,8 @@ class CycleGan:
             group["lr"] = factor * self.config.lr_generators
         for group in self._optimisers.discriminators.param_groups:
             group["lr"] = factor * self.config.lr_discriminators
-        losses = train_step(self.nets, self._optimisers, self._pools, batch, self.config.weights, self._pool_rng)
+        weights, parts = self.config.weights, self.config.accumulate
+        losses = train_step(self.nets, self._optimisers, self._pools, batch, weights, self._pool_rng, accumulate=parts)
         # a young average must not remember the random start: the decay grows with the steps
         decay = min(self.config.ema_decay, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():

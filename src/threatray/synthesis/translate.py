@@ -19,7 +19,7 @@ from threatray.synthesis.config import TrainConfig
 from threatray.synthesis.domain import photo_tensor
 from threatray.synthesis.framing import Frame
 from threatray.synthesis.networks import MaskedGenerator
-from threatray.synthesis.presets import build_nets
+from threatray.synthesis.presets import nets_of
 from threatray.synthesis.train import CycleGan
 
 
@@ -62,7 +62,7 @@ class Translator:
         """
         state = load_checkpoint(path)
         config = TrainConfig.from_json(json.loads(state["config"]))
-        generator = build_nets(config.preset, 3, len(state["channels_b"]), len(state["class_names"]), seed=0).gen_ab
+        generator = nets_of(config, len(state["channels_b"]), len(state["class_names"]), seed=0).gen_ab
         assert isinstance(generator, MaskedGenerator)
         generator.load_state_dict(state["ema"])
         return cls(generator.requires_grad_(False), config, state["class_names"], state["channels_b"], sha256_of_file(path))

@@ -65,9 +65,7 @@ class Ours:
         for name, net in self.nets.named().items():
             net.core.load_state_dict(getattr(plain, name).state_dict())
         prepare(self.nets.named().values(), precision, torch.device("cpu"), compiled=compiled)
-        self.optimisers = Optimisers(
-            _adam([self.nets.gen_ab, self.nets.gen_ba], 2e-4), _adam([self.nets.disc_a, self.nets.disc_b], 2e-4)
-        )
+        self.optimisers = Optimisers(_adam([self.nets.gen_ab, self.nets.gen_ba], 2e-4), _adam([self.nets.disc_a, self.nets.disc_b], 2e-4))
         self.pools, self.rng = Pools(ImagePool(50), ImagePool(50)), np.random.default_rng(0)
         real_a, real_b = pictures(options.size, batch)
         mask = torch.ones(batch, 1, options.size, options.size)
@@ -75,9 +73,7 @@ class Ours:
         self.accumulate = accumulate
 
     def step(self):
-        return vars(
-            train_step(self.nets, self.optimisers, self.pools, self.batch, WEIGHTS, self.rng, accumulate=self.accumulate)
-        )
+        return vars(train_step(self.nets, self.optimisers, self.pools, self.batch, WEIGHTS, self.rng, accumulate=self.accumulate))
 
 
 WAYS = {

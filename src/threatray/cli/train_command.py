@@ -17,6 +17,7 @@ def train(
     photos: Path,
     signatures: Path,
     out: Path = Path("training"),
+    start_from: Path | None = None,
     config: Annotated[TrainConfig, Parameter(name="*")] = TrainConfig(),
     common: Common = Common(),
 ) -> int:
@@ -25,9 +26,12 @@ def train(
     Ctrl-C saves; the same command goes on from there and ends with the same bytes as an undisturbed training.
 
     Args:
-        photos: Folder of ``threatray photos``.
-        signatures: Folder of ``threatray signatures``.
+        photos: Folder of ``threatray photos``, or one with trainA as CycleGAN code reads it.
+        signatures: Folder of ``threatray signatures``, or one with trainB; may be the same.
         out: Folder to make: checkpoint.pt, history.jsonl, samples/.
+        start_from: Folder with latest_net_G_A.pth, latest_net_G_B.pth and, if at hand, D_A and D_B of the CycleGAN code: training
+            goes on from these networks. Their recipe is: --batch-size 1 --lr-generators 2e-4 --lr-discriminators 2e-4
+            --weights.lambda-cycle-a 10 --weights.lambda-cycle-b 10 --weights.lambda-identity 0.5 --weights.no-covered-patches.
         config: Networks, losses, length.
     """
-    return common.finish(out, train_stage(config, photos, signatures, out, common.run()))
+    return common.finish(out, train_stage(config, photos, signatures, out, common.run(), start_from))

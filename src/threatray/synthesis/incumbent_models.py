@@ -47,10 +47,10 @@ class _Grey(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        self.register_buffer("luma", torch.tensor(_LUMA)[:, None, None])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.net((x * self.luma).sum(1, keepdim=True))  # type: ignore[no-any-return]
+        red, green, blue = x.split(1, 1)
+        return self.net(_LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue)  # type: ignore[no-any-return]
 
 
 def incumbent_translator(path: Path, class_names: Sequence[str], *, size: int = 256, pose: Pose = Pose.AS_IS) -> Translator:
@@ -116,9 +116,7 @@ class StartingPoint:
         """Channels of the X-rays that the networks make."""
         form = generator_of(self.states["gen_ab"], str(self.folder))
         if form.inputs != 3 or form.outputs not in CHANNELS:
-            raise DataError(
-                f"{self.folder}: G_A makes {form.outputs} channels of {form.inputs}; training needs 3 for the photo, 1 to 3 made."
-            )
+            raise DataError(f"{self.folder}: G_A makes {form.outputs} channels of {form.inputs}; training needs 3 in and 1 to 3 out.")
         return CHANNELS[form.outputs]
 
     def config(self, config: TrainConfig) -> TrainConfig:

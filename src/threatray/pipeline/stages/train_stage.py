@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from threatray.core import OriginKind, Signature, XrayImage, derive
+from threatray.core import Signature, XrayImage, derive
 from threatray.core.files import read_json, whole_file, write_json
 from threatray.core.image_file import write_png
 from threatray.core.manifest import RunManifest
 from threatray.errors import DataError
 from threatray.photos.crop import ObjectCrop
-from threatray.photos.library import read_crops
 from threatray.pipeline.interrupts import asked_to_stop
+from threatray.pipeline.picture_folders import holds_pictures, in_channels, photos_in, signatures_in
 from threatray.pipeline.stage import Outcome, Run, plain, run_stage
 from threatray.report.pictures import colour_view
 from threatray.synthesis.config import TrainConfig
-from threatray.tip.library import SignatureLibrary
+from threatray.synthesis.framing import Pose
+
+if TYPE_CHECKING:
+    from threatray.synthesis.incumbent_models import StartingPoint
 
 CHECKPOINT: Final = "checkpoint.pt"
 HISTORY: Final = "history.jsonl"
@@ -29,15 +33,16 @@ _MOST_ATTEMPTS: Final = 6
 _STEPS_BETWEEN_LINES: Final = 5
 
 
-def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: Run) -> RunManifest:
+def train(asked: TrainConfig, photos: Path, signatures: Path, out: Path, run: Run, start: Path | None = None) -> RunManifest:
     """Train photo crops (A) to signatures (B).
 
     Args:
-        config: Networks, losses, length.
-        photos: Folder of ``threatray photos``.
-        signatures: Folder of ``threatray signatures``.
+        asked: Networks, losses, length. Pictures without masks are always drawn onto the whole canvas, and ``start`` says which networks.
+        photos: Folder of ``threatray photos``, or one with trainA.
+        signatures: Folder of ``threatray signatures``, or one with trainB.
         out: Folder to make: ``checkpoint.pt``, ``history.jsonl``, ``samples/``.
         run: How.
+        start: Folder with networks of the CycleGAN authors' code to go on from.
 
     Raises:
         DataError: A class has photos but no signatures, or the other way round.
@@ -48,9 +53,13 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
         from threatray.synthesis.health import DrawingHealth, StoppedDrawingError
         from threatray.synthesis.train import CycleGan
 
-        crops = read_crops(photos)
-        library = SignatureLibrary.open(signatures)
-        real = [library.load(name) for name in library.select(kind=OriginKind.REAL).ids()]
+        begin = _starting_point(start)
+        config = begin.config(asked) if begin else asked
+        if holds_pictures(photos) or holds_pictures(signatures):
+            config = replace(config, pose=Pose.WHOLE)
+        crops, lost_photos = photos_in(photos, "train", strict=run.strict)
+        found, lost_signatures = signatures_in(signatures, strict=run.strict)
+        real = in_channels(found, begin.channels_b if begin else ())
         classes = _shared_classes(crops, real)
         wanted_a = [(crop.id, crop.pixels, crop.mask, crop.class_name) for crop in crops]
         domain_a = DomainSet.of_photos(wanted_a, classes, config.size, pose=config.pose)
@@ -60,6 +69,8 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
             lost = read_json(given_up) if given_up.is_file() else []
             seed = derive(run.seed, "attempt", len(lost)) if lost else run.seed
             model = CycleGan(config, classes, domain_b.channels, seed=seed)
+            if begin:
+                begin.adopt(model.nets, model.ema)
             health = DrawingHealth(domain_a, domain_b)
             _forget_after(work / HISTORY, _step_of(checkpoint))
             with (
@@ -108,9 +119,17 @@ def train(config: TrainConfig, photos: Path, signatures: Path, out: Path, run: R
             "attempts_given_up": lost,
         }
         write_json(work / "train.json", facts)
-        return Outcome({key: facts[key] for key in ("preset", "steps", "photos", "signatures", "classes")})
+        summary = {key: facts[key] for key in ("preset", "steps", "photos", "signatures", "classes")}
+        return Outcome(summary, (*lost_photos, *lost_signatures))
 
-    return run_stage("train", config, {"photos": photos, "signatures": signatures}, out, run, body)
+    inputs = {"photos": photos, "signatures": signatures, **({"start": start} if start else {})}
+    return run_stage("train", asked, inputs, out, run, body)
+
+
+def _starting_point(start: Path | None) -> StartingPoint | None:
+    from threatray.synthesis.incumbent_models import StartingPoint
+
+    return StartingPoint.open(start) if start else None
 
 
 def _start_afresh(work: Path, lost: list[dict[str, int]]) -> None:

@@ -24,6 +24,16 @@ class Precision(StrEnum):
     """Convolutions in 16 bits with the range of 32 (bfloat16): about twice as fast where the machine has instructions for it."""
 
 
+class Runtime(StrEnum):
+    """What runs a network that translates."""
+
+    TORCH = "torch"
+    """torch, from a checkpoint."""
+
+    ONNX = "onnx"
+    """onnxruntime, from a file of ``threatray export``; torch is not needed."""
+
+
 class Device(StrEnum):
     """Where networks run."""
 
@@ -69,9 +79,11 @@ def arithmetic(precision: Precision, device: torch.device) -> AbstractContextMan
         ...     layer(torch.ones(1, 1, 2, 2)).dtype
         torch.bfloat16
     """
+    from contextlib import nullcontext
+
     import torch
 
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is Precision.BF16)
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision is Precision.BF16 else nullcontext()
 
 
 def prepare(nets: Iterable[torch.nn.Module], precision: Precision, device: torch.device, *, compiled: bool) -> None:

@@ -49,8 +49,8 @@ class _Grey(nn.Module):
         self.net = net
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        red, green, blue = x.split(1, 1)
-        return self.net(_LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue)  # type: ignore[no-any-return]
+        grey = _LUMA[0] * x[:, :1] + _LUMA[1] * x[:, 1:2] + _LUMA[2] * x[:, 2:]
+        return self.net(grey)  # type: ignore[no-any-return]
 
 
 def incumbent_translator(path: Path, class_names: Sequence[str], *, size: int = 256, pose: Pose = Pose.AS_IS) -> Translator:

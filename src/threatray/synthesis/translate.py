@@ -44,7 +44,7 @@ class Translator(FramedTranslator):
         self, generator: MaskedGenerator, config: TrainConfig, class_names: Sequence[str], channels: Sequence[str], checkpoint: str
     ) -> None:
         super().__init__(config, class_names, channels, checkpoint)
-        self._generator = generator.eval()
+        self.generator = generator.eval()
 
     @classmethod
     def of(cls, model: CycleGan) -> Self:
@@ -92,7 +92,7 @@ class Translator(FramedTranslator):
             raise DataError(f"translate: expected photos of shape (N, 4, {size}, {size}), got {tuple(photos.shape)}.")
         with torch.inference_mode():
             parts = [
-                self._generator.inside(some[:, :-1], some[:, -1:], classes)
+                self.generator.inside(some[:, :-1], some[:, -1:], classes)
                 for some, classes in zip(torch.split(photos, batch_size), torch.split(class_index, batch_size), strict=True)
             ]
         return torch.cat(parts) if parts else photos.new_ones((0, len(self.channels), size, size))

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "library": "Look through, filter, join and deduplicate signature libraries.",
     "train": "Train a translator (CycleGAN, CUT, FastCUT) from photo crops to X-ray signatures.",
     "translate": "Translate photo crops to X-ray signatures and gate them.",
+    "export": "Write a trained translator as ONNX, or as checkpoints of the CycleGAN code.",
     "plan": "Decide how many composites of which class are needed.",
     "compose": "Project signatures into benign bags and write a labelled dataset.",
     "control": "Make the control arm of composites: photos pasted instead of projected.",

@@ -15,8 +15,8 @@ from threatray.pipeline.stages.translate_stage import translate as translate_sta
 def translate(
     *,
     photos: Path,
-    signatures: Path,
     train: Path,
+    signatures: Path | None = None,
     out: Path = Path("translated"),
     config: Annotated[TranslateConfig, Parameter(name="*")] = TranslateConfig(),
     common: Common = Common(),
@@ -24,9 +24,10 @@ def translate(
     """Translate photo crops to X-ray signatures and gate them.
 
     Args:
-        photos: Folder of ``threatray photos``.
-        signatures: Folder of ``threatray signatures``; the gate learns the classes from it.
-        train: Folder of ``threatray train``.
+        photos: Folder of ``threatray photos``, or one with testA or trainA as CycleGAN code reads it.
+        train: Folder of ``threatray train``; or a folder or file of the CycleGAN code (latest_net_G_A.pth); or model.onnx.
+        signatures: Folder of ``threatray signatures``, or one with trainB; the gate learns the classes from it. Not used with
+            ``--runtime onnx``.
         out: Folder to make: accepted/, rejected/, verdicts.json.
         config: The gate's limits.
     """

@@ -9,7 +9,7 @@ import torch
 
 from threatray.core import Signature
 from threatray.synthesis.domain import DomainSet
-from threatray.synthesis.translate import Translator
+from threatray.synthesis.framed import FramedTranslator
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Canvases:
     class_index: torch.Tensor
 
 
-def canvases_of(signatures: Sequence[Signature], translator: Translator) -> Canvases:
+def canvases_of(signatures: Sequence[Signature], translator: FramedTranslator) -> Canvases:
     """Signatures as a translator's own canvases."""
     config = translator.config
     domain = DomainSet.of_signatures(signatures, translator.class_names, config.size, encoding=config.encoding, pose=config.pose)

@@ -10,6 +10,8 @@ from typing import Any, Self
 from threatray.errors import ConfigError
 from threatray.synthesis.encoding import Encoding
 from threatray.synthesis.framing import Pose
+from threatray.synthesis.hardware import Device, Precision
+from threatray.synthesis.paper_config import UNET_LEVELS, Condition, PaperNetworks
 from threatray.synthesis.translator import check_translator_name
 from threatray.synthesis.validation import ValidationConfig
 
@@ -37,7 +39,12 @@ class Preset(StrEnum):
     """The same with 6 blocks, as published for 128 px."""
 
     UNET = "unet"
-    """U-Net generators of 6 levels with 70x70 PatchGANs; the canvas must be a multiple of 64 px."""
+    """U-Net generators with 70x70 PatchGANs; of 6 levels the canvas must be a multiple of 64 px."""
+
+    @property
+    def light(self) -> bool:
+        """Whether its networks are our own light ones, which always know mask and class."""
+        return self in (Preset.TINY, Preset.BASE)
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,13 @@ class TrainConfig:
         sample_every: Steps between sample grids; 0 for none.
         validation: What is held back, when the model is examined on it, and when that ends the training.
         threads: Threads of torch. Their number can change the last bit, so it belongs to the configuration.
+        condition: What the networks of the presets paper, paper_6 and unet are told beside the picture. ``none`` is as published.
+        paper: Sizes of those networks.
+        precision: Arithmetic of a step.
+        accumulate: Parts that a batch is done in, one after the other, to hold less in memory; the update is that of the whole batch
+            (with ``weights.covered_patches`` and batch normalisation: nearly, since each part counts its own patches).
+        compile: Compile the networks: minutes once, then somewhat faster steps. Off, because it pays for itself only over hours.
+        device: Where to train. A checkpoint goes on on another device, but not to the same bits.
 
     Raises:
         ConfigError: A value is out of range.
@@ -194,21 +208,37 @@ class TrainConfig:
     sample_every: int = 0
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     threads: int = 1
+    condition: Condition = Condition.MASK_AND_CLASS
+    paper: PaperNetworks = field(default_factory=PaperNetworks)
+    precision: Precision = Precision.FP32
+    accumulate: int = 1
+    compile: bool = False
+    device: Device = Device.CPU
 
     def __post_init__(self) -> None:
         check_translator_name(self.translator)
-        limits = {"steps": 1, "batch_size": 1, "checkpoint_every": 1, "threads": 1, "sample_every": 0, "pool_size": 0}
+        limits = {"steps": 1, "batch_size": 1, "accumulate": 1, "checkpoint_every": 1, "threads": 1, "sample_every": 0, "pool_size": 0}
         for name, least in limits.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"train: {name} must be at least {least}, got {getattr(self, name)}.")
         if self.size < 16 or self.size % 8:
             raise ConfigError(f"train: size must be a multiple of 8 and at least 16, got {self.size}.")
-        if self.preset is Preset.UNET and self.size % 64:
-            raise ConfigError(f"train: the U-Net halves the canvas 6 times, so size must be a multiple of 64, got {self.size}.")
+        levels = self.paper.levels or UNET_LEVELS
+        if self.preset is Preset.UNET and self.size % 2**levels:
+            raise ConfigError(
+                f"train: the U-Net halves the canvas {levels} times, so size must be a multiple of {2**levels}, got {self.size}."
+            )
         if self.preset in (Preset.PAPER, Preset.PAPER_6) and self.size < 24:
             raise ConfigError(
                 f"train: the 70x70 PatchGAN leaves nothing of a canvas under 24 px, got {self.size}. Take tiny, or a larger size."
             )
+        if self.preset.light and (self.condition is not Condition.MASK_AND_CLASS or self.paper != PaperNetworks()):
+            raise ConfigError(
+                f"train: condition and paper are for the presets paper, paper_6 and unet; {self.preset} has networks of its own. "
+                "Choose one of those presets, or leave both as they are."
+            )
+        if self.batch_size % self.accumulate:
+            raise ConfigError(f"train: accumulate must divide batch_size {self.batch_size}, got {self.accumulate}.")
         for name in ("lr_generators", "lr_discriminators"):
             if not 0.0 < getattr(self, name) <= 0.1:
                 raise ConfigError(f"train: {name} must lie in (0, 0.1], got {getattr(self, name)}.")
@@ -218,8 +248,16 @@ class TrainConfig:
             raise ConfigError(f"train: ema_decay must lie in [0, 1), got {self.ema_decay}.")
 
     @classmethod
-    def published(cls, *, translator: str = "cyclegan", size: int = 256, steps: int = 200_000, pose: Pose = Pose.AS_IS) -> Self:
-        """The paper's networks, rates, weights and augmentation, for comparison; masks and classes are still known.
+    def published(
+        cls,
+        *,
+        translator: str = "cyclegan",
+        size: int = 256,
+        steps: int = 200_000,
+        pose: Pose = Pose.AS_IS,
+        condition: Condition = Condition.MASK_AND_CLASS,
+    ) -> Self:
+        """The paper's networks, rates, weights and augmentation, for comparison; masks and classes are known unless ``condition`` is none.
 
         Source:
             Zhu et al. 2017, section 4 and appendix 7.1; for cut and fastcut Park et al. 2020.
@@ -245,6 +283,7 @@ class TrainConfig:
             ),
             encoding=Encoding(1.0),
             pose=pose,
+            condition=condition,
         )
 
     def learning_rate_factor(self, step: int) -> float:
@@ -274,5 +313,9 @@ class TrainConfig:
             "augment": AugmentConfig(**value["augment"]),
             "encoding": Encoding(**value["encoding"]),
             "validation": ValidationConfig(**value.get("validation", {})),
+            "condition": Condition(value.get("condition", Condition.MASK_AND_CLASS)),
+            "paper": PaperNetworks.from_json(value.get("paper", {})),
+            "precision": Precision(value.get("precision", Precision.FP32)),
+            "device": Device(value.get("device", Device.CPU)),
         }
         return cls(**{**value, **nested})

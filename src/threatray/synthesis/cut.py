@@ -17,7 +17,7 @@ from threatray.synthesis.image_pool import Judged
 from threatray.synthesis.losses import adversarial_loss
 from threatray.synthesis.nce import PatchMlp, PatchPlan, draw_patches, patch_nce
 from threatray.synthesis.networks import MaskedGenerator
-from threatray.synthesis.presets import build_nets
+from threatray.synthesis.presets import nets_of
 from threatray.synthesis.step import Batch, discriminator_loss
 from threatray.synthesis.train import UnpairedGan
 
@@ -183,11 +183,13 @@ class Cut(UnpairedGan[CutNets]):
     variant: ClassVar[CutVariant] = CUT
 
     def __init__(self, config: TrainConfig, class_names: tuple[str, ...], channels_b: tuple[str, ...], *, seed: int) -> None:
+        if config.accumulate > 1:
+            raise ConfigError(f"train: accumulate is for cyclegan, {config.translator} does a batch at once. Leave it at 1.")
         if config.preset is Preset.UNET:
             raise ConfigError(
                 "train: cut and fastcut compare features along a chain of layers, which a U-Net is not. Choose another preset."
             )
-        all_four = build_nets(config.preset, 3, len(channels_b), len(class_names), derive(seed, "weights"))
+        all_four = nets_of(config, len(channels_b), len(class_names), derive(seed, "weights"))
         assert isinstance(all_four.gen_ab, MaskedGenerator)
         blank = torch.ones(1, 4, config.size, config.size)
         with torch.no_grad():

@@ -28,6 +28,9 @@ class Pose(StrEnum):
     AS_IS = "as_is"
     """As it lay before the camera."""
 
+    WHOLE = "whole"
+    """The whole picture drawn onto the whole canvas, whatever its mask and its aspect ratio: as the CycleGAN code does."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -78,6 +81,9 @@ class Frame:
         rows, columns = np.nonzero(mask)
         if rows.size == 0:
             raise DataError("frame: the mask is empty, so there is no object to place on the canvas.")
+        if pose is Pose.WHOLE:
+            height, width = mask.shape
+            return cls(size, size / width, 0.0, False, (width / 2, height / 2), width / height)
         x, y = columns.astype(np.float64) + 0.5, rows.astype(np.float64) + 0.5
         angle, mirrored = (0.0, False) if pose is Pose.AS_IS else _upright(x, y)
         cosine, sine = math.cos(angle), math.sin(angle)
@@ -102,7 +108,7 @@ class Frame:
         """
         import cv2
 
-        finer = max(1, math.ceil(1.0 / self.scale - 1e-9))
+        finer = max(1, math.ceil(1.0 / (self.scale * min(1.0, self.stretch)) - 1e-9))
         matrix = self._matrix(finer)
         side = self.size * finer
         source = np.ascontiguousarray(values, np.float32)

@@ -9,25 +9,40 @@ import torch
 from torch import nn
 
 from threatray.errors import ConfigError
+from threatray.synthesis.hardware import Precision, arithmetic
+from threatray.synthesis.paper_config import Norm
+from threatray.synthesis.winograd import Conv3x3
 
 
-def _norm(channels: int) -> nn.Module:
-    return nn.InstanceNorm2d(channels, affine=False, track_running_stats=False)
+def _norm(channels: int, kind: Norm) -> nn.Module:
+    if kind is Norm.BATCH:
+        return nn.BatchNorm2d(channels)
+    if kind is Norm.NONE:
+        return nn.Identity()
+    # one group a channel is instance normalisation; torch computes this form several times faster on processors
+    return nn.GroupNorm(channels, channels, affine=kind is Norm.INSTANCE_AFFINE)
+
+
+def _has_bias(kind: Norm) -> bool:
+    """As published: convolutions before a batch normalisation, or before none, have no bias."""
+    return kind in (Norm.INSTANCE, Norm.INSTANCE_AFFINE)
 
 
 class ResnetBlock(nn.Module):
     """Two 3x3 convolutions with reflection padding around a shortcut."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, norm: Norm = Norm.INSTANCE, dropout: bool = False) -> None:
         super().__init__()
+        bias = _has_bias(norm)
         self.conv_block = nn.Sequential(
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
-            _norm(channels),
+            Conv3x3(channels, channels, 3, bias=bias),
+            _norm(channels, norm),
             nn.ReLU(inplace=True),
+            *([nn.Dropout(0.5)] if dropout else []),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
-            _norm(channels),
+            Conv3x3(channels, channels, 3, bias=bias),
+            _norm(channels, norm),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -43,6 +58,8 @@ class ResnetGenerator(nn.Module):
         outputs: Output channels.
         width: Channels after the first layer (ngf).
         blocks: 6 for 128 px, 9 for 256 px and more.
+        norm: Normalisation.
+        dropout: Dropout in the blocks.
 
     Source:
         Zhu et al. 2017, appendix 7.2; Johnson et al. 2016.
@@ -52,17 +69,22 @@ class ResnetGenerator(nn.Module):
         torch.Size([1, 2, 16, 16])
     """
 
-    def __init__(self, inputs: int, outputs: int, *, width: int = 64, blocks: int = 9) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, width: int = 64, blocks: int = 9, norm: Norm = Norm.INSTANCE, dropout: bool = False
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(inputs, width, 7), _norm(width), nn.ReLU(inplace=True)]
+        bias = _has_bias(norm)
+        first = nn.Conv2d(inputs, width, 7, bias=bias)
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), first, _norm(width, norm), nn.ReLU(inplace=True)]
         for factor in (1, 2):
             channels = width * factor
-            layers += [nn.Conv2d(channels, channels * 2, 3, stride=2, padding=1), _norm(channels * 2), nn.ReLU(inplace=True)]
-        layers += [ResnetBlock(width * 4) for _ in range(blocks)]
+            down = nn.Conv2d(channels, channels * 2, 3, stride=2, padding=1, bias=bias)
+            layers += [down, _norm(channels * 2, norm), nn.ReLU(inplace=True)]
+        layers += [ResnetBlock(width * 4, norm=norm, dropout=dropout) for _ in range(blocks)]
         for factor in (4, 2):
             channels, half = width * factor, width * factor // 2
-            up = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
-            layers += [up, _norm(half), nn.ReLU(inplace=True)]
+            up = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=bias)
+            layers += [up, _norm(half, norm), nn.ReLU(inplace=True)]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, outputs, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
 
@@ -83,18 +105,28 @@ class ResnetGenerator(nn.Module):
 
 class _UnetLevel(nn.Module):
     def __init__(
-        self, outer: int, inner: int, *, inputs: int | None = None, inside: nn.Module | None = None, outermost: bool = False
+        self,
+        outer: int,
+        inner: int,
+        *,
+        norm: Norm,
+        inputs: int | None = None,
+        inside: nn.Module | None = None,
+        outermost: bool = False,
+        dropout: bool = False,
     ) -> None:
         super().__init__()
         self.outermost = outermost
-        down: list[nn.Module] = [nn.Conv2d(inputs or outer, inner, 4, stride=2, padding=1, bias=outermost or True)]
-        up = nn.ConvTranspose2d(inner if inside is None else inner * 2, outer, 4, stride=2, padding=1)
+        bias = _has_bias(norm)
+        down: list[nn.Module] = [nn.Conv2d(inputs or outer, inner, 4, stride=2, padding=1, bias=bias)]
+        up = nn.ConvTranspose2d(inner if inside is None else inner * 2, outer, 4, stride=2, padding=1, bias=bias or outermost)
         if outermost:
             layers = [*down, inside, nn.ReLU(inplace=True), up, nn.Tanh()]
         elif inside is None:
-            layers = [nn.LeakyReLU(0.2, inplace=True), *down, nn.ReLU(inplace=True), up, _norm(outer)]
+            layers = [nn.LeakyReLU(0.2, inplace=True), *down, nn.ReLU(inplace=True), up, _norm(outer, norm)]
         else:
-            layers = [nn.LeakyReLU(0.2, inplace=True), *down, _norm(inner), inside, nn.ReLU(inplace=True), up, _norm(outer)]
+            layers = [nn.LeakyReLU(0.2, inplace=True), *down, _norm(inner, norm), inside, nn.ReLU(inplace=True), up, _norm(outer, norm)]
+            layers += [nn.Dropout(0.5)] if dropout else []
         self.model = nn.Sequential(*[layer for layer in layers if layer is not None])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -109,6 +141,8 @@ class UnetGenerator(nn.Module):
         outputs: Output channels.
         width: Channels of the outermost level.
         levels: The canvas must be a multiple of 2**levels; 7 for 128 px, 8 for 256 px. At least 3.
+        norm: Normalisation.
+        dropout: Dropout in the levels between the widest, as published.
 
     Source:
         Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017.
@@ -118,15 +152,18 @@ class UnetGenerator(nn.Module):
         torch.Size([1, 2, 32, 32])
     """
 
-    def __init__(self, inputs: int, outputs: int, *, width: int = 64, levels: int = 7) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, width: int = 64, levels: int = 7, norm: Norm = Norm.INSTANCE, dropout: bool = False
+    ) -> None:
         super().__init__()
         if levels < 3:
             raise ConfigError(f"U-Net: expected at least 3 levels, got {levels}.")
         channels = [min(width * 2**level, width * 8) for level in range(levels)]
-        block = _UnetLevel(channels[-2], channels[-1])
+        block = _UnetLevel(channels[-2], channels[-1], norm=norm)
         for level in range(levels - 2, 0, -1):
-            block = _UnetLevel(channels[level - 1], channels[level], inside=block)
-        self.model = _UnetLevel(outputs, channels[0], inputs=inputs, inside=block, outermost=True)
+            wide = channels[level - 1] == channels[level]
+            block = _UnetLevel(channels[level - 1], channels[level], norm=norm, inside=block, dropout=dropout and wide)
+        self.model = _UnetLevel(outputs, channels[0], norm=norm, inputs=inputs, inside=block, outermost=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs, S, S) to (N, outputs, S, S) in [-1, 1]."""
@@ -140,6 +177,7 @@ class PatchDiscriminator(nn.Module):
         inputs: Input channels.
         width: Channels after the first layer (ndf).
         layers: Strided layers; 1 sees 16x16 patches, 2 sees 34x34, 3 sees 70x70.
+        norm: Normalisation.
 
     Source:
         Isola et al. 2017; Zhu et al. 2017.
@@ -149,7 +187,7 @@ class PatchDiscriminator(nn.Module):
         torch.Size([1, 1, 6, 6])
     """
 
-    def __init__(self, inputs: int, *, width: int = 64, layers: int = 3) -> None:
+    def __init__(self, inputs: int, *, width: int = 64, layers: int = 3, norm: Norm = Norm.INSTANCE) -> None:
         super().__init__()
         if layers < 1:
             raise ConfigError(f"PatchGAN: expected at least 1 layer, got {layers}.")
@@ -158,7 +196,8 @@ class PatchDiscriminator(nn.Module):
         for level in range(1, layers + 1):
             after = width * min(2**level, 8)
             stride = 2 if level < layers else 1
-            parts += [nn.Conv2d(before, after, 4, stride=stride, padding=1), _norm(after), nn.LeakyReLU(0.2, inplace=True)]
+            judge = nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=_has_bias(norm))
+            parts += [judge, _norm(after, norm), nn.LeakyReLU(0.2, inplace=True)]
             before = after
         parts.append(nn.Conv2d(before, 1, 4, stride=1, padding=1))
         self.model = nn.Sequential(*parts)
@@ -166,6 +205,36 @@ class PatchDiscriminator(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs, S, S) to (N, 1, s, s) logits."""
         return self.model(x)  # type: ignore[no-any-return]
+
+
+class PixelDiscriminator(nn.Module):
+    """A discriminator of single pixels: 1x1 convolutions alone.
+
+    Args:
+        inputs: Input channels.
+        width: Channels after the first layer (ndf).
+        norm: Normalisation.
+
+    Example:
+        >>> PixelDiscriminator(3, width=4)(torch.zeros(1, 3, 8, 8)).shape
+        torch.Size([1, 1, 8, 8])
+    """
+
+    def __init__(self, inputs: int, *, width: int = 64, norm: Norm = Norm.INSTANCE) -> None:
+        super().__init__()
+        bias = _has_bias(norm)
+        self.net = nn.Sequential(
+            nn.Conv2d(inputs, width, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(width, width * 2, 1, bias=bias),
+            _norm(width * 2, norm),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(width * 2, 1, 1, bias=bias),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, S, S) to (N, 1, S, S) logits."""
+        return self.net(x)  # type: ignore[no-any-return]
 
 
 def class_planes(class_index: torch.Tensor, classes: int, like: torch.Tensor) -> torch.Tensor:
@@ -185,22 +254,28 @@ class MaskedGenerator(nn.Module):
     Args:
         core: Takes (N, channels + 1 [+ classes], S, S), or, where it offers ``conditional``, (N, channels + 1, S, S) and the class index.
         classes: Number of classes given to the core; 0 for none.
+        sees_mask: Whether the core is given the mask; a published network is not.
     """
 
-    def __init__(self, core: nn.Module, *, classes: int = 0) -> None:
+    def __init__(self, core: nn.Module, *, classes: int = 0, sees_mask: bool = True) -> None:
         super().__init__()
         self.core = core
         self.classes = classes
+        self.sees_mask = sees_mask
+        self.precision = Precision.FP32
         self.conditional = bool(getattr(core, "conditional", False))
 
     def inside(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """What the core says the object looks like; means nothing outside the mask."""
-        given = torch.cat([image, mask], 1)
-        if self.conditional:
-            return self.core(given, class_index)  # type: ignore[no-any-return]
-        if self.classes:
-            given = torch.cat([given, class_planes(class_index, self.classes, image)], 1)
-        return self.core(given)  # type: ignore[no-any-return]
+        given = torch.cat([image, mask], 1) if self.sees_mask else image
+        with arithmetic(self.precision, image.device):
+            if self.conditional:
+                made = self.core(given, class_index)
+            elif self.classes:
+                made = self.core(torch.cat([given, class_planes(class_index, self.classes, image)], 1))
+            else:
+                made = self.core(given)
+        return made.float()  # type: ignore[no-any-return]
 
     def features(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
         """What the core's encoder half makes of an image: (N, C, h, w) each, for cores that offer ``features``."""
@@ -222,22 +297,28 @@ class ConditionalDiscriminator(nn.Module):
     Args:
         core: Takes the same planes as a ``MaskedGenerator``'s core.
         classes: Number of classes given to the core; 0 for none.
+        sees_mask: Whether the core is given the mask; a published network is not.
     """
 
-    def __init__(self, core: nn.Module, *, classes: int = 0) -> None:
+    def __init__(self, core: nn.Module, *, classes: int = 0, sees_mask: bool = True) -> None:
         super().__init__()
         self.core = core
         self.classes = classes
+        self.sees_mask = sees_mask
+        self.precision = Precision.FP32
         self.conditional = bool(getattr(core, "conditional", False))
 
     def forward(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
         """One tensor of logits a head."""
-        given = torch.cat([image, mask], 1)
-        if self.conditional:
-            return self.core(given, class_index)  # type: ignore[no-any-return]
-        if self.classes:
-            given = torch.cat([given, class_planes(class_index, self.classes, image)], 1)
-        return [self.core(given)]
+        given = torch.cat([image, mask], 1) if self.sees_mask else image
+        with arithmetic(self.precision, image.device):
+            if self.conditional:
+                heads = self.core(given, class_index)
+            elif self.classes:
+                heads = [self.core(torch.cat([given, class_planes(class_index, self.classes, image)], 1))]
+            else:
+                heads = [self.core(given)]
+        return [head.float() for head in heads]
 
 
 def init_weights(module: nn.Module, generator: torch.Generator, *, std: float = 0.02) -> None:
@@ -247,3 +328,5 @@ def init_weights(module: nn.Module, generator: torch.Generator, *, std: float = 
             nn.init.normal_(part.weight, 0.0, std, generator=generator)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, 1.0, std, generator=generator)

@@ -36,6 +36,15 @@ class Batch:
         """The same batch with A and B exchanged."""
         return Batch(self.real_b, self.mask_b, self.real_a, self.mask_a, self.class_index)
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(*(value.to(device) for value in vars(self).values()))
+
+    def parts(self, count: int) -> list[Batch]:
+        """The batch in ``count`` parts of one size."""
+        pieces = [value.chunk(count) for value in vars(self).values()]
+        return [Batch(*one) for one in zip(*pieces, strict=True)]
+
 
 class Judge(Protocol):
     """What a discriminator offers: logits, one tensor a head."""
@@ -172,7 +181,14 @@ class Pools:
 
 
 def train_step(
-    nets: CycleGanNets, optimisers: Optimisers, pools: Pools, batch: Batch, weights: Weights, rng: np.random.Generator
+    nets: CycleGanNets,
+    optimisers: Optimisers,
+    pools: Pools,
+    batch: Batch,
+    weights: Weights,
+    rng: np.random.Generator,
+    *,
+    accumulate: int = 1,
 ) -> StepLosses:
     """Update the generators once, then the discriminators once on pooled fakes.
 
@@ -183,15 +199,15 @@ def train_step(
         batch: The data.
         weights: Of the objective.
         rng: For the pools.
+        accumulate: Parts of the batch that the generators work on one after the other.
 
     Returns:
         The losses before the update.
     """
     for disc in (nets.disc_a, nets.disc_b):
         disc.requires_grad_(False)
-    losses, made = generator_losses(nets, batch, weights)
     optimisers.generators.zero_grad(set_to_none=True)
-    losses.total(weights).backward()  # type: ignore[no-untyped-call]
+    losses, made = _generators_backward(nets, batch, weights, accumulate)
     optimisers.generators.step()
 
     for disc in (nets.disc_a, nets.disc_b):
@@ -205,3 +221,15 @@ def train_step(
     optimisers.discriminators.step()
     numbers = {name: float(value.detach()) for name, value in {**vars(losses), "disc_a": loss_a, "disc_b": loss_b}.items()}
     return StepLosses(**numbers)
+
+
+def _generators_backward(nets: CycleGanNets, batch: Batch, weights: Weights, parts: int) -> tuple[GeneratorLosses, Translations]:
+    """Losses and translations of the whole batch, without their graphs; its gradient is added to the weights'."""
+    losses, made = [], []
+    for part in batch.parts(parts):
+        terms, images = generator_losses(nets, part, weights)
+        (terms.total(weights) / parts).backward()  # type: ignore[no-untyped-call]
+        losses.append([value.detach() for value in vars(terms).values()])
+        made.append([value.detach() for value in vars(images).values()])
+    mean = GeneratorLosses(*(torch.stack(values).mean() for values in zip(*losses, strict=True)))
+    return mean, Translations(*(torch.cat(images) for images in zip(*made, strict=True)))

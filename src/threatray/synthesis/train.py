@@ -16,9 +16,11 @@ from threatray.core import derive, stream
 from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.synthesis.checkpoint import KeptCheckpoints, load_checkpoint, save_checkpoint
 from threatray.synthesis.config import TrainConfig
+from threatray.synthesis.distributed import agreed, average_gradients, mean_losses
 from threatray.synthesis.domain import DomainSet
+from threatray.synthesis.hardware import prepare, torch_device
 from threatray.synthesis.image_pool import ImagePool
-from threatray.synthesis.presets import build_nets
+from threatray.synthesis.presets import nets_of
 from threatray.synthesis.sampling import PairSampler
 from threatray.synthesis.step import Batch, CycleGanNets, Optimisers, Pools, StepLosses, train_step
 from threatray.synthesis.threads import fixed_threads
@@ -120,6 +122,8 @@ class UnpairedGan(Generic[NetsT]):
     ) -> None:
         self.config, self.class_names, self.channels_b, self.seed = config, tuple(class_names), tuple(channels_b), seed
         self.nets = nets
+        self.device = torch_device(config.device)
+        prepare(nets.named().values(), config.precision, self.device, compiled=config.compile)
         self.ema = copy.deepcopy(self.nets.gen_ab).requires_grad_(False).eval()
         self._optimisers = Optimisers(
             _adam([net for name, net in nets.named().items() if name in learners], config.lr_generators),
@@ -170,11 +174,11 @@ class UnpairedGan(Generic[NetsT]):
         began, waited, losses, last_saved = time.perf_counter(), 0.0, None, self.step
         with fixed_threads(self.config.threads):
             while self.step < self.config.steps and not self._best.spent(validation.patience):
-                if should_stop is not None and should_stop():
+                if should_stop is not None and agreed(should_stop()):
                     break
                 start = time.perf_counter()
                 plan = sampler.draw()
-                batch = sampler.apply(plan)
+                batch = sampler.apply(plan).to(self.device)
                 wait = time.perf_counter() - start
                 waited += wait
                 losses = self._advance(batch)
@@ -274,7 +278,7 @@ class UnpairedGan(Generic[NetsT]):
             group["lr"] = factor * self.config.lr_generators
         for group in self._optimisers.discriminators.param_groups:
             group["lr"] = factor * self.config.lr_discriminators
-        losses = self._update(batch)
+        losses = mean_losses(self._update(batch))
         # a young average must not remember the random start: the decay grows with the steps
         decay = min(self.config.ema_decay, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
@@ -317,12 +321,13 @@ class CycleGan(UnpairedGan[CycleGanNets]):
                 f"{len(channels_b)}: the identity loss feeds each generator its own output domain, which needs equal channels. "
                 "Set lambda_identity to 0."
             )
-        nets = build_nets(config.preset, 3, len(channels_b), len(class_names), derive(seed, "weights"))
+        nets = nets_of(config, len(channels_b), len(class_names), derive(seed, "weights"))
         pools, learners = ("fake_a", "fake_b"), ("gen_ab", "gen_ba")
         super().__init__(config, class_names, channels_b, nets=nets, learners=learners, pools=pools, seed=seed)
 
     def _update(self, batch: Batch) -> StepLosses:
-        return train_step(self.nets, self._optimisers, Pools(**self._pools), batch, self.config.weights, self._pool_rng)
+        pools, weights, parts = Pools(**self._pools), self.config.weights, self.config.accumulate
+        return train_step(self.nets, self._optimisers, pools, batch, weights, self._pool_rng, accumulate=parts)
 
 
 def _where(kept: KeptCheckpoints | None, step: int) -> str:
@@ -334,4 +339,6 @@ def _where(kept: KeptCheckpoints | None, step: int) -> str:
 
 def _adam(nets: list[torch.nn.Module], rate: float) -> torch.optim.Optimizer:
     weights = [weight for net in nets for weight in net.parameters()]
-    return torch.optim.Adam(weights, lr=rate, betas=(0.5, 0.999), foreach=True)
+    optimiser = torch.optim.Adam(weights, lr=rate, betas=(0.5, 0.999), foreach=True)
+    optimiser.register_step_pre_hook(average_gradients)
+    return optimiser

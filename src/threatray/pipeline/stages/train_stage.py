@@ -6,28 +6,32 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from threatray.core import OriginKind, Signature, XrayImage, derive
+from threatray.core import Signature, XrayImage, derive
 from threatray.core.files import read_json, sha256_of_text, write_json
 from threatray.core.image_file import write_png
 from threatray.core.manifest import RunManifest
-from threatray.errors import DataError
+from threatray.errors import ConfigError, DataError
 from threatray.photos.crop import ObjectCrop
-from threatray.photos.library import read_crops
 from threatray.pipeline.interrupts import asked_to_stop
+from threatray.pipeline.picture_folders import holds_pictures, in_channels, photos_in, signatures_in
+from threatray.pipeline.progress import Progress
 from threatray.pipeline.stage import Outcome, Run, fingerprint, run_stage
+from threatray.pipeline.together import one_of_several, run_together, writes
 from threatray.pipeline.trackers import Tracker, TrackerName, open_tracker
 from threatray.pipeline.training_journal import OWN, TrainingJournal
 from threatray.report.pictures import colour_view
 from threatray.synthesis.config import TrainConfig
-from threatray.tip.library import SignatureLibrary
+from threatray.synthesis.framing import Pose
 
 if TYPE_CHECKING:
     from threatray.pipeline.examination import Shares
+    from threatray.synthesis.incumbent_models import StartingPoint
     from threatray.synthesis.train import UnpairedGan
     from threatray.synthesis.translator import UnpairedTranslator
 
@@ -43,24 +47,27 @@ _LOOKED_AT: Final = 96
 
 
 def train(
-    config: TrainConfig,
+    asked: TrainConfig,
     photos: Path,
     signatures: Path,
     out: Path,
     run: Run,
     *,
+    start: Path | None = None,
     truth: Path | None = None,
     track_with: Sequence[TrackerName] = (),
 ) -> RunManifest:
-    """Train photo crops (A) to signatures (B).
+    """Train photo crops (A) to signatures (B); under torchrun, together with its other processes.
 
     Args:
-        config: Networks, losses, length, validation.
-        photos: Folder of ``threatray photos``.
-        signatures: Folder of ``threatray signatures``.
+        asked: Networks, losses, length, validation. Pictures without masks are always drawn onto the whole canvas, and ``start`` says which
+            networks.
+        photos: Folder of ``threatray photos``, or one with trainA.
+        signatures: Folder of ``threatray signatures``, or one with trainB.
         out: Folder to make: ``checkpoint.pt`` and the one before it, ``best.pt`` and ``validation.jsonl`` with validation on,
             ``history.jsonl``, ``health.json``, ``samples/``, ``tensorboard/``.
         run: How.
+        start: Folder with networks of the CycleGAN authors' code to go on from.
         truth: A signature library with the true X-ray of each photo: how like it translations of held-back photos are is written down
             at each examination. Nothing is learned from it or chosen by it.
         track_with: Trackers to report to as well.
@@ -69,18 +76,41 @@ def train(
         ConfigError: A tracker is not installed.
         DataError: A class has photos but no signatures, or the other way round; too little to hold back.
     """
+    if not one_of_several():
+        return _train(asked, photos, signatures, out, run, start, truth, track_with)
+    from threatray.synthesis.distributed import together
 
+    with together():
+        if writes():
+            return _train(asked, photos, signatures, out, run, start, truth, track_with)
+        return _train(asked, photos, signatures, out, replace(run, progress=Progress(quiet=True)), start, truth, ())
+
+
+def _train(
+    asked: TrainConfig,
+    photos: Path,
+    signatures: Path,
+    out: Path,
+    run: Run,
+    start: Path | None,
+    truth: Path | None,
+    track_with: Sequence[TrackerName],
+) -> RunManifest:
     def body(work: Path) -> Outcome:
         from threatray.pipeline.examination import Examination, divided, truths_of
         from threatray.synthesis.checkpoint import KeptCheckpoints
         from threatray.synthesis.domain import DomainSet
         from threatray.synthesis.health import DrawingHealth, StoppedDrawingError
-        from threatray.synthesis.train import UnpairedGan
+        from threatray.synthesis.train import CycleGan, UnpairedGan
         from threatray.synthesis.translator import make_translator
 
-        crops = read_crops(photos)
-        library = SignatureLibrary.open(signatures)
-        real = [library.load(name) for name in library.select(kind=OriginKind.REAL).ids()]
+        begin = _starting_point(start, asked.translator)
+        config = begin.config(asked) if begin else asked
+        if holds_pictures(photos) or holds_pictures(signatures):
+            config = replace(config, pose=Pose.WHOLE)
+        crops, lost_photos = photos_in(photos, "train", strict=run.strict)
+        found, lost_signatures = signatures_in(signatures, strict=run.strict)
+        real = in_channels(found, begin.channels_b if begin else ())
         classes = _shared_classes(crops, real)
         wanted_a = [(crop.id, crop.pixels, crop.mask, crop.class_name) for crop in crops]
         domain_a = DomainSet.of_photos(wanted_a, classes, config.size, pose=config.pose)
@@ -96,6 +126,9 @@ def train(
                 lost = read_json(given_up) if given_up.is_file() else []
                 seed = derive(run.seed, "attempt", len(lost)) if lost else run.seed
                 model = make_translator(config, classes, domain_b.channels, seed=seed)
+                if begin:
+                    assert isinstance(model, CycleGan)
+                    begin.adopt(model.nets, model.ema)
                 health = DrawingHealth(shares.photos, shares.signatures)
                 resumed = KeptCheckpoints(checkpoint, config.checkpoint_every).load()
                 journal = TrainingJournal(work, 0 if resumed is None else int(resumed["step"]), trackers)
@@ -168,10 +201,13 @@ def train(
         outcome = {key: facts[key] for key in summary}
         if isinstance(model, UnpairedGan):
             outcome["ill"] = _write_health(work / HEALTH, model, shares, run)
-        return Outcome(outcome)
+        return Outcome(outcome, (*lost_photos, *lost_signatures))
 
-    inputs = {"photos": photos, "signatures": signatures}
-    return run_stage("train", config, inputs if truth is None else {**inputs, "truth": truth}, out, run, body)
+    given = {"photos": photos, "signatures": signatures, "truth": truth, "start": start}
+    inputs = {name: path for name, path in given.items() if path is not None}
+    if one_of_several():
+        return run_together(lambda whole: run_stage("train", asked, inputs, out, run, whole), body, out)
+    return run_stage("train", asked, inputs, out, run, body)
 
 
 def chosen_checkpoint(train: Path) -> Path:
@@ -219,6 +255,14 @@ def _write_health(path: Path, model: UnpairedGan[Any], shares: Shares, run: Run)
 
 def _parameters(nets: Mapping[str, Any]) -> dict[str, int]:
     return {name: sum(weight.numel() for weight in net.parameters()) for name, net in nets.items()}
+
+
+def _starting_point(start: Path | None, translator: str) -> StartingPoint | None:
+    from threatray.synthesis.incumbent_models import StartingPoint
+
+    if start is not None and translator != "cyclegan":
+        raise ConfigError(f"train: start_from holds a CycleGAN, which {translator} is not. Leave one of the two out.")
+    return StartingPoint.open(start) if start else None
 
 
 def _start_afresh(work: Path, lost: list[dict[str, int]]) -> None:

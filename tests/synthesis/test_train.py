@@ -9,7 +9,7 @@ from threatray.core import DUAL_ENERGY
 from threatray.errors import ConfigError, DataError
 from threatray.synthesis import train
 from threatray.synthesis.checkpoint import load_checkpoint
-from threatray.synthesis.config import Preset, TrainConfig, Weights
+from threatray.synthesis.config import Adversarial, Preset, TrainConfig, Weights
 from threatray.synthesis.train import CycleGan, TrainingFailed
 
 CONFIG = TrainConfig(size=16, steps=6, batch_size=2, pool_size=3, checkpoint_every=2)
@@ -47,6 +47,23 @@ def test_resuming_equals_never_having_stopped_to_the_bit(tmp_path):
     undisturbed.parent.mkdir()
     one.save(undisturbed)
     assert path.read_bytes() == undisturbed.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "weights", [Weights(r1_gamma=1.0, r1_every=4), Weights(adversarial=Adversarial.WGAN_GP)], ids=("lazy R1", "WGAN-GP")
+)
+def test_penalties_keep_their_place_over_a_resume(tmp_path, weights):
+    config, whole, parts = replace(CONFIG, weights=weights), [], []
+    one = model(config)
+    one.fit(*domains(), **stop_after(99, whole))
+    path = tmp_path / "training.pt"
+    model(config).fit(*domains(), checkpoint=path, **stop_after(3, parts))
+    two = model(config)
+    two.fit(*domains(), checkpoint=path, **stop_after(99, parts))
+    assert parts == whole
+    assert equal(one.state(), two.state())
+    due = [True, False, False, False, True, False] if weights.r1_gamma else [True] * 6
+    assert [losses.penalty_b > 0 for losses in whole] == due
 
 
 def test_a_finished_checkpoint_is_not_trained_again(tmp_path):

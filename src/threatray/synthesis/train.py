@@ -90,8 +90,8 @@ class CycleGan:
         self.nets = build_nets(config.preset, 3, len(channels_b), len(class_names), derive(seed, "weights"))
         self.ema = copy.deepcopy(self.nets.gen_ab).requires_grad_(False)
         self._optimisers = Optimisers(
-            _adam([self.nets.gen_ab, self.nets.gen_ba], config.lr_generators),
-            _adam([self.nets.disc_a, self.nets.disc_b], config.lr_discriminators),
+            _adam([self.nets.gen_ab, self.nets.gen_ba], config.lr_generators, config.adam_beta1),
+            _adam([self.nets.disc_a, self.nets.disc_b], config.lr_discriminators, config.adam_beta1),
         )
         self._pools = Pools(ImagePool(config.pool_size), ImagePool(config.pool_size))
         self._pool_rng = stream(seed, "pool")
@@ -213,7 +213,7 @@ class CycleGan:
             group["lr"] = factor * self.config.lr_generators
         for group in self._optimisers.discriminators.param_groups:
             group["lr"] = factor * self.config.lr_discriminators
-        losses = train_step(self.nets, self._optimisers, self._pools, batch, self.config.weights, self._pool_rng)
+        losses = train_step(self.nets, self._optimisers, self._pools, batch, self.config.weights, self._pool_rng, self.step)
         # a young average must not remember the random start: the decay grows with the steps
         decay = min(self.config.ema_decay, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
@@ -231,6 +231,6 @@ class CycleGan:
                 raise DataError(f"train: domain {name} has channels {domain.channels}, this model expects {channels}.")
 
 
-def _adam(nets: list[torch.nn.Module], rate: float) -> torch.optim.Optimizer:
+def _adam(nets: list[torch.nn.Module], rate: float, beta1: float) -> torch.optim.Optimizer:
     weights = [weight for net in nets for weight in net.parameters()]
-    return torch.optim.Adam(weights, lr=rate, betas=(0.5, 0.999), foreach=True)
+    return torch.optim.Adam(weights, lr=rate, betas=(beta1, 0.999), foreach=True)

@@ -118,8 +118,8 @@ def test_the_generators_pay_nothing_to_the_discriminators_weights():
     frozen = [*nets.gen_ab.parameters(), *nets.gen_ba.parameters()]
     generators = torch.optim.SGD(frozen, 0.0)
     judges = torch.optim.SGD([*nets.disc_a.parameters(), *nets.disc_b.parameters()], 0.0)
-    data = batch(channels_b=2)
-    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, Weights(), np.random.default_rng(0))
+    data, bare = batch(channels_b=2), Weights(r1_gamma=0.0)
+    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, bare, np.random.default_rng(0))
     seen = [weight.grad.clone() for weight in nets.disc_b.parameters()]
     # the gradient in the discriminator is that of its own loss alone
     judges.zero_grad()
@@ -176,7 +176,7 @@ def stepped(nets, data, weights, *, step=0, seed=0, rate=0.0):
 
 PENALISED = (
     Weights(2.0, 1.0, r1_gamma=5.0, lambda_moments=1.0),
-    Weights(2.0, 1.0, adversarial=Adversarial.WGAN_GP, lambda_moments=1.0),
+    Weights(2.0, 1.0, adversarial=Adversarial.WGAN_GP, lambda_moments=1.0, r1_gamma=0.0),
 )
 
 

@@ -53,7 +53,7 @@ class Weights:
         covered_patches: Count only those patch verdicts where the object is: on a canvas that is mostly air the others are a draw by
             construction and drown the rest. False is as published.
         lambda_moments: Of the difference of mean and spread, over the covered pixels of a batch, between made and real images. Nothing
-            else holds the overall density, which generator and discriminator otherwise chase each other through.
+            else holds the overall density, which generator and discriminator otherwise chase each other through. 0 leaves it out.
         r1_gamma: Of the discriminators' squared slope on real images, halved as published; 0 leaves it out. Without it the X-ray
             discriminator may win for good: its slope grows without bound, and the generator is thrown to where tanh has no slope.
         r1_every: Steps between two such penalties, each of which then weighs as much as all that were left out.
@@ -65,8 +65,8 @@ class Weights:
     lambda_identity: float = 0.0
     adversarial: Adversarial = Adversarial.LSGAN
     covered_patches: bool = True
-    lambda_moments: float = 0.0
-    r1_gamma: float = 0.0
+    lambda_moments: float = 2.0
+    r1_gamma: float = 0.5
     r1_every: int = 8
     lambda_slope: float = 10.0
 

@@ -49,6 +49,8 @@ SIZE = 64
 LEAST_QUALITY = 0.3
 LEAST_REGION = 0.04
 LEAST_DIFFERENCE = 0.05
+SETTLED = 3
+"""Shares of the first 60 steps are those of a start, and do not count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,31 +229,41 @@ def judged(made: torch.Tensor, data: Data, encoder: DomainEncoder, config: Train
 def configurations() -> dict[str, TrainConfig]:
     """What is compared, by name; each differs from the default in what the name says."""
     base = TrainConfig(size=SIZE)
-    weights = base.weights
-    plain = replace(base, weights=replace(weights, r1_gamma=0.0))
+
+    def weighted(**changes: Any) -> TrainConfig:
+        return replace(base, weights=replace(base.weights, **changes))
+
+    neither = weighted(r1_gamma=0.0, lambda_moments=0.0)
     return {
         "default": base,
-        "no R1": plain,
-        "no R1, slower discriminators": replace(plain, lr_discriminators=5e-4),
-        "R1 x 5": replace(base, weights=replace(weights, r1_gamma=5 * weights.r1_gamma)),
-        "R1 x 100": replace(base, weights=replace(weights, r1_gamma=100 * weights.r1_gamma)),
-        "R1 / 4": replace(base, weights=replace(weights, r1_gamma=weights.r1_gamma / 4)),
-        "WGAN-GP": replace(plain, weights=replace(plain.weights, adversarial=Adversarial.WGAN_GP)),
+        "neither": neither,
+        "no moments": weighted(lambda_moments=0.0),
+        "no R1": weighted(r1_gamma=0.0),
+        "R1 of 0.2, no moments": weighted(r1_gamma=0.2, lambda_moments=0.0),
+        "R1 of 1, no moments": weighted(r1_gamma=1.0, lambda_moments=0.0),
+        "neither, twice the rates": faster(neither),
+        "R1 of 1, no moments, twice the rates": faster(weighted(r1_gamma=1.0, lambda_moments=0.0)),
+        "moments of 5, no R1, twice the rates": faster(weighted(r1_gamma=0.0, lambda_moments=5.0)),
+        "neither, no momentum, twice the rates": replace(faster(neither), adam_beta1=0.0),
+        "WGAN-GP": weighted(adversarial=Adversarial.WGAN_GP, r1_gamma=0.0),
     }
+
+
+def faster(config: TrainConfig) -> TrainConfig:
+    """The same at twice the learning rates: what goes wrong does so sooner."""
+    return replace(config, lr_generators=2 * config.lr_generators, lr_discriminators=2 * config.lr_discriminators)
 
 
 def try_one(
     name: str, config: TrainConfig, seed: int, data: Data, encoder: DomainEncoder | None, model: CycleGan | None = None
 ) -> dict[str, Any]:
-    """Train once; the drawn share every 50 steps, and the figures at the end where an encoder is given."""
+    """Train once; the drawn share every 20 steps, and the figures at the end where an encoder is given."""
     model = model or CycleGan(config, CLASSES, data.signatures.channels, seed=seed)
     shares: list[float] = []
     spent = 0.0
-    losses = []
 
-    def note(step: int, _steps: int, loss: Any, _wait: float) -> None:
+    def note(step: int, _steps: int, _loss: Any, _wait: float) -> None:
         nonlocal spent
-        losses.append(loss)
         if step % 20 == 0:
             before = time.process_time()
             shares.append(drawn_share(model, data))
@@ -306,18 +318,23 @@ def screen(values: FloatArray) -> NDArray[np.uint8]:
 def table(results: Path, phantom_seed: int) -> str:
     """Markdown of all rows so far."""
     rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    lines = [
-        "| configuration | steps | seeds | drew nothing | least share drawn (median) | KID | SSIM | order right | CPU ms a step |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    head = ("configuration", "steps", "seeds", "drew nothing", "least share drawn", "swing", "KID", "SSIM", "order right", "CPU ms a step")
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     keys = dict.fromkeys((row["configuration"], row["steps"]) for row in rows if row["phantom"] == phantom_seed)
     for name, steps in keys:
         mine = [row for row in rows if (row["configuration"], row["steps"], row["phantom"]) == (name, steps, phantom_seed)]
-        lost = sum(row["collapsed_at"] is not None for row in mine)
-        least = np.median([min(row["shares"][3:]) for row in mine if len(row["shares"]) > 3] or [np.nan])
-        figures = [spread([row[key] for row in mine if key in row], digits) for key, digits in (("kid", 2), ("ssim", 3), ("order", 3))]
-        cost = np.median([row["cpu_ms_per_step"] for row in mine])
-        lines.append(f"| {name} | {steps} | {len(mine)} | {lost} | {least:.2f} | {' | '.join(figures)} | {cost:.0f} |")
+        late = [np.array(row["shares"][SETTLED:]) for row in mine]
+        swing = float(np.mean([np.log(one.clip(0.01)).std() for one in late]))
+        figures = [
+            str(steps),
+            str(len(mine)),
+            str(sum(row["collapsed_at"] is not None for row in mine)),
+            f"{np.median([one.min() for one in late]):.2f} ({min(one.min() for one in late):.2f})",
+            f"{swing:.2f}",
+            *(spread([row[key] for row in mine if key in row], digits) for key, digits in (("kid", 2), ("ssim", 3), ("order", 3))),
+            f"{np.median([row['cpu_ms_per_step'] for row in mine]):.0f}",
+        ]
+        lines.append(f"| {name} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 

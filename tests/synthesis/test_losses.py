@@ -2,6 +2,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from threatray.synthesis.config import Adversarial
 from threatray.synthesis.losses import adversarial_loss, cycle_loss, moment_loss, moments, slope_penalty, squared_slope, verdict
@@ -114,17 +116,21 @@ def test_the_moment_loss_by_hand():
     assert moment_loss(made, mask, real, mask).item() == pytest.approx(4.0 + 1.0, rel=1e-2)
 
 
-def test_moments_see_neither_blank_canvas_nor_the_place_nor_the_number_of_objects():
-    generator = torch.Generator().manual_seed(2)
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10_000))
+def test_moments_see_neither_blank_canvas_nor_the_place_nor_the_number_of_objects(seed):
+    generator = torch.Generator().manual_seed(seed)
     image, mask = torch.rand(4, 2, 8, 8, generator=generator), (torch.rand(4, 1, 8, 8, generator=generator) > 0.5).float()
     other = torch.where(mask > 0, image, torch.full_like(image, 7.0)).flip(3)
     assert moment_loss(other, mask.flip(3), image, mask).item() == pytest.approx(0.0, abs=1e-10)
     assert moment_loss(image.repeat(2, 1, 1, 1), mask.repeat(2, 1, 1, 1), image, mask).item() == pytest.approx(0.0, abs=1e-10)
 
 
-def test_the_pull_of_noisy_moments_is_towards_their_expectation():
-    made = torch.full((1, 1, 1, 1), 0.3, requires_grad=True)
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.floats(-1.0, 1.0, width=32), min_size=2, max_size=6))
+def test_the_pull_of_noisy_moments_is_towards_their_expectation(targets):
+    targets = [*targets, 2.0]  # one far off, so that the mean is not the median
+    made = torch.full((1, 1, 1, 1), sum(targets) / len(targets), requires_grad=True)
     mask = torch.ones(1, 1, 1, 1)
-    targets = (-1.0, 0.0, 1.9)  # mean 0.3, median 0
     sum(moment_loss(made, mask, torch.full((1, 1, 1, 1), value), mask) for value in targets).backward()
     assert made.grad.item() == pytest.approx(0.0, abs=1e-5)

@@ -154,15 +154,17 @@ def test_the_wgan_penalty_by_hand():
     assert penalty.item() == pytest.approx(0.5 * 10 * 16)
 
 
-def test_the_wgan_penalty_is_taken_between_the_real_and_the_made():
+@settings(deadline=None, max_examples=20)
+@given(st.floats(0.0, 1.0, width=32))
+def test_the_wgan_penalty_is_taken_between_the_real_and_the_made(share):
     class Square(nn.Module):
         def forward(self, image, mask, class_index):
             return [(image**2).sum((1, 2, 3))[:, None]]
 
-    # slope 2x of each pixel at x = 0.75 * 0 + 0.25 * 2 = 0.5: the length of (1, 1, 1, 1) is 2
+    # at x = share * 0 + (1 - share) * 2 each of four pixels has the slope 2x, and all of them the length 4x; at share 0.75 that is 2
     weights = Weights(adversarial=Adversarial.WGAN_GP, lambda_slope=1.0)
-    penalty = interpolated_penalty(Square(), judged(0.0, 1), judged(2.0, 1), torch.tensor([0.75]), weights)
-    assert penalty.item() == pytest.approx(0.5 * (2.0 - 1.0) ** 2)
+    penalty = interpolated_penalty(Square(), judged(0.0, 1), judged(2.0, 1), torch.tensor([share]), weights)
+    assert penalty.item() == pytest.approx(0.5 * (8.0 * (1.0 - share) - 1.0) ** 2, rel=1e-4, abs=1e-5)
 
 
 def stepped(nets, data, weights, *, step=0, seed=0, rate=0.0):
@@ -180,9 +182,10 @@ PENALISED = (
 )
 
 
-@pytest.mark.parametrize("weights", PENALISED, ids=("r1", "wgan_gp"))
-def test_swapping_a_and_b_swaps_the_whole_step_with_its_penalties(weights):
-    nets, data = build_nets(Preset.TINY, 3, 3, 2, seed=4), batch(4)
+@settings(deadline=None, max_examples=4)
+@given(st.integers(0, 1000), st.sampled_from(PENALISED))
+def test_swapping_a_and_b_swaps_the_whole_step_with_its_penalties(seed, weights):
+    nets, data = build_nets(Preset.TINY, 3, 3, 2, seed=seed), batch(seed)
     here, grads = stepped(nets, data, weights)
     there, grads_there = stepped(nets.swapped(), data.swapped(), weights.swapped())
     for term in ("disc", "penalty", "adversarial", "cycle", "moments"):
@@ -204,12 +207,14 @@ def test_penalties_leave_the_generators_alone(weights):
         assert any(not torch.allclose(one, two) for one, two in zip(with_penalty[name], without[name], strict=True))
 
 
-def test_r1_comes_every_so_many_steps_and_then_weighs_for_all_of_them():
-    nets, data = build_nets(Preset.TINY, 3, 2, 2, seed=4), batch(4, channels_b=2)
+@settings(deadline=None, max_examples=4)
+@given(st.integers(2, 5), st.integers(0, 1000))
+def test_r1_comes_every_so_many_steps_and_then_weighs_for_all_of_them(every, seed):
+    nets, data = build_nets(Preset.TINY, 3, 2, 2, seed=seed), batch(seed, channels_b=2)
     each = stepped(nets, data, Weights(r1_gamma=5.0, r1_every=1))[0].penalty_b
-    lazy = [stepped(nets, data, Weights(r1_gamma=5.0, r1_every=4), step=step)[0].penalty_b for step in range(9)]
+    lazy = [stepped(nets, data, Weights(r1_gamma=5.0, r1_every=every), step=step)[0].penalty_b for step in range(2 * every)]
     assert each > 0
-    assert lazy == pytest.approx([4 * each, 0, 0, 0, 4 * each, 0, 0, 0, 4 * each])
+    assert lazy == pytest.approx([0.0 if step % every else every * each for step in range(2 * every)])
 
 
 def test_the_discriminators_slope_falls_under_the_penalty():

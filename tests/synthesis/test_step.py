@@ -17,6 +17,8 @@ from threatray.synthesis.step import (
     Pools,
     discriminator_loss,
     generator_losses,
+    interpolated_penalty,
+    r1_penalty,
     train_step,
 )
 
@@ -72,8 +74,10 @@ def test_the_total_by_hand():
     nets = CycleGanNets(Same(), Same(), Constant(0.0), Constant(0.0))
     losses, _ = generator_losses(nets, batch(), Weights())
     ones = replace(losses, cycle_a=torch.tensor(0.1), cycle_b=torch.tensor(0.2), identity_a=torch.tensor(0.3), identity_b=torch.tensor(0.4))
+    ones = replace(ones, moments_a=torch.tensor(0.5), moments_b=torch.tensor(0.25))
     # 1 + 1 + 10 * 0.1 + 5 * 0.2 + 0.5 * (10 * 0.3 + 5 * 0.4)
-    assert ones.total(Weights(10.0, 5.0, 0.5)).item() == pytest.approx(6.5)
+    assert ones.total(Weights(10.0, 5.0, 0.5, lambda_moments=0.0)).item() == pytest.approx(6.5)
+    assert ones.total(Weights(10.0, 5.0, 0.5, lambda_moments=2.0)).item() == pytest.approx(6.5 + 1.5)
 
 
 def test_the_discriminator_loss_by_hand():
@@ -114,8 +118,8 @@ def test_the_generators_pay_nothing_to_the_discriminators_weights():
     frozen = [*nets.gen_ab.parameters(), *nets.gen_ba.parameters()]
     generators = torch.optim.SGD(frozen, 0.0)
     judges = torch.optim.SGD([*nets.disc_a.parameters(), *nets.disc_b.parameters()], 0.0)
-    data = batch(channels_b=2)
-    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, Weights(), np.random.default_rng(0))
+    data, bare = batch(channels_b=2), Weights(r1_gamma=0.0)
+    train_step(nets, Optimisers(generators, judges), Pools(ImagePool(0), ImagePool(0)), data, bare, np.random.default_rng(0))
     seen = [weight.grad.clone() for weight in nets.disc_b.parameters()]
     # the gradient in the discriminator is that of its own loss alone
     judges.zero_grad()
@@ -123,3 +127,100 @@ def test_the_generators_pay_nothing_to_the_discriminators_weights():
     discriminator_loss(nets.disc_b, Judged(data.real_b, data.mask_b, data.class_index), fake, Weights()).backward()
     for got, weight in zip(seen, nets.disc_b.parameters(), strict=True):
         assert torch.allclose(got, weight.grad, atol=1e-6)
+
+
+class Plane(nn.Module):
+    """D(x) = 3 x at one pixel and 4 x at another; the mask and the class say nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.steepness = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, image, mask, class_index):
+        return [self.steepness * (3 * image[:, 0, 0, 0] + 4 * image[:, 0, 1, 1])[:, None]]
+
+
+def judged(value=0.0, count=2):
+    return Judged(torch.full((count, 1, 2, 2), value), torch.ones(count, 1, 2, 2), torch.zeros(count, dtype=torch.long))
+
+
+def test_the_r1_penalty_by_hand():
+    assert r1_penalty(Plane(), judged(), Weights(r1_gamma=0.1)).item() == pytest.approx(0.5 * 0.1 * 25)
+
+
+def test_the_wgan_penalty_by_hand():
+    weights = Weights(adversarial=Adversarial.WGAN_GP, lambda_slope=10.0)
+    penalty = interpolated_penalty(Plane(), judged(0.0), judged(1.0), torch.tensor([0.2, 0.9]), weights)
+    assert penalty.item() == pytest.approx(0.5 * 10 * 16)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(0.0, 1.0, width=32))
+def test_the_wgan_penalty_is_taken_between_the_real_and_the_made(share):
+    class Square(nn.Module):
+        def forward(self, image, mask, class_index):
+            return [(image**2).sum((1, 2, 3))[:, None]]
+
+    # at x = share * 0 + (1 - share) * 2 each of four pixels has the slope 2x, and all of them the length 4x; at share 0.75 that is 2
+    weights = Weights(adversarial=Adversarial.WGAN_GP, lambda_slope=1.0)
+    penalty = interpolated_penalty(Square(), judged(0.0, 1), judged(2.0, 1), torch.tensor([share]), weights)
+    assert penalty.item() == pytest.approx(0.5 * (8.0 * (1.0 - share) - 1.0) ** 2, rel=1e-4, abs=1e-5)
+
+
+def stepped(nets, data, weights, *, step=0, seed=0, rate=0.0):
+    """One step with plain gradient descent and no pool: the losses, and the gradients the discriminators were left with."""
+    generators = torch.optim.SGD([*nets.gen_ab.parameters(), *nets.gen_ba.parameters()], rate)
+    judges = torch.optim.SGD([*nets.disc_a.parameters(), *nets.disc_b.parameters()], rate)
+    pools = Pools(ImagePool(0), ImagePool(0))
+    losses = train_step(nets, Optimisers(generators, judges), pools, data, weights, np.random.default_rng(seed), step)
+    return losses, {name: [weight.grad.clone() for weight in net.parameters()] for name, net in nets.named().items()}
+
+
+PENALISED = (
+    Weights(2.0, 1.0, r1_gamma=5.0, lambda_moments=1.0),
+    Weights(2.0, 1.0, adversarial=Adversarial.WGAN_GP, lambda_moments=1.0, r1_gamma=0.0),
+)
+
+
+@settings(deadline=None, max_examples=4)
+@given(st.integers(0, 1000), st.sampled_from(PENALISED))
+def test_swapping_a_and_b_swaps_the_whole_step_with_its_penalties(seed, weights):
+    nets, data = build_nets(Preset.TINY, 3, 3, 2, seed=seed), batch(seed)
+    here, grads = stepped(nets, data, weights)
+    there, grads_there = stepped(nets.swapped(), data.swapped(), weights.swapped())
+    for term in ("disc", "penalty", "adversarial", "cycle", "moments"):
+        assert getattr(here, f"{term}_a") == getattr(there, f"{term}_b") != 0.0
+        assert getattr(here, f"{term}_b") == getattr(there, f"{term}_a") != getattr(here, f"{term}_a")
+    for name, other in (("disc_a", "disc_b"), ("gen_ab", "gen_ba")):
+        assert all(torch.allclose(one, two, rtol=1e-4, atol=1e-6) for one, two in zip(grads[name], grads_there[other], strict=True))
+
+
+@pytest.mark.parametrize("weights", PENALISED, ids=("r1", "wgan_gp"))
+def test_penalties_leave_the_generators_alone(weights):
+    nets, data = build_nets(Preset.TINY, 3, 2, 2, seed=4), batch(4, channels_b=2)
+    bare = replace(weights, r1_gamma=0.0, lambda_slope=0.0)
+    _, with_penalty = stepped(nets, data, weights)
+    _, without = stepped(nets, data, bare)
+    for name in ("gen_ab", "gen_ba"):
+        assert all(torch.equal(one, two) for one, two in zip(with_penalty[name], without[name], strict=True))
+    for name in ("disc_a", "disc_b"):
+        assert any(not torch.allclose(one, two) for one, two in zip(with_penalty[name], without[name], strict=True))
+
+
+@settings(deadline=None, max_examples=4)
+@given(st.integers(2, 5), st.integers(0, 1000))
+def test_r1_comes_every_so_many_steps_and_then_weighs_for_all_of_them(every, seed):
+    nets, data = build_nets(Preset.TINY, 3, 2, 2, seed=seed), batch(seed, channels_b=2)
+    each = stepped(nets, data, Weights(r1_gamma=5.0, r1_every=1))[0].penalty_b
+    lazy = [stepped(nets, data, Weights(r1_gamma=5.0, r1_every=every), step=step)[0].penalty_b for step in range(2 * every)]
+    assert each > 0
+    assert lazy == pytest.approx([0.0 if step % every else every * each for step in range(2 * every)])
+
+
+def test_the_discriminators_slope_falls_under_the_penalty():
+    plane = Plane()
+    optimiser = torch.optim.SGD(plane.parameters(), 0.01)
+    before = r1_penalty(plane, judged(), Weights(r1_gamma=1.0)).item()
+    r1_penalty(plane, judged(), Weights(r1_gamma=1.0)).backward()
+    optimiser.step()
+    assert r1_penalty(plane, judged(), Weights(r1_gamma=1.0)).item() < before

@@ -9,7 +9,7 @@ from threatray.core import DUAL_ENERGY
 from threatray.errors import ConfigError, DataError
 from threatray.synthesis import train
 from threatray.synthesis.checkpoint import load_checkpoint
-from threatray.synthesis.config import Preset, TrainConfig, Weights
+from threatray.synthesis.config import Adversarial, Preset, TrainConfig, Weights
 from threatray.synthesis.train import CycleGan, TrainingFailed
 
 CONFIG = TrainConfig(size=16, steps=6, batch_size=2, pool_size=3, checkpoint_every=2)
@@ -49,6 +49,23 @@ def test_resuming_equals_never_having_stopped_to_the_bit(tmp_path):
     assert path.read_bytes() == undisturbed.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "weights", [Weights(r1_gamma=1.0, r1_every=4), Weights(adversarial=Adversarial.WGAN_GP, r1_gamma=0.0)], ids=("lazy R1", "WGAN-GP")
+)
+def test_penalties_keep_their_place_over_a_resume(tmp_path, weights):
+    config, whole, parts = replace(CONFIG, weights=weights), [], []
+    one = model(config)
+    one.fit(*domains(), **stop_after(99, whole))
+    path = tmp_path / "training.pt"
+    model(config).fit(*domains(), checkpoint=path, **stop_after(3, parts))
+    two = model(config)
+    two.fit(*domains(), checkpoint=path, **stop_after(99, parts))
+    assert parts == whole
+    assert equal(one.state(), two.state())
+    due = [True, False, False, False, True, False] if weights.r1_gamma else [True] * 6
+    assert [losses.penalty_b > 0 for losses in whole] == due
+
+
 def test_a_finished_checkpoint_is_not_trained_again(tmp_path):
     path = tmp_path / "training.pt"
     model().fit(*domains(), checkpoint=path)
@@ -81,6 +98,21 @@ def test_the_rate_is_flat_then_falls_in_a_line_to_zero():
     config = TrainConfig(steps=10, constant_share=0.4)
     assert [round(config.learning_rate_factor(step), 6) for step in (0, 4, 7, 10)] == [1.0, 1.0, 0.5, 0.0]
     assert TrainConfig(steps=10, constant_share=1.0).learning_rate_factor(10) == 1.0
+
+
+def test_the_published_objective_has_neither_penalty_nor_moments():
+    published = TrainConfig.published()
+    assert (published.weights.r1_gamma, published.weights.lambda_moments, published.adam_beta1) == (0.0, 0.0, 0.5)
+
+
+def test_the_first_decay_is_adams():
+    one, two = model(replace(CONFIG, adam_beta1=0.0)), model(CONFIG)
+    for each in (one, two):
+        each.fit(*domains(), **stop_after(1))
+    decays = [each.state()["optimisers"]["generators"]["param_groups"][0]["betas"][0] for each in (one, two)]
+    assert decays == [0.0, 0.5]
+    first, other = (each.state()["optimisers"]["generators"]["state"][0]["exp_avg"] for each in (one, two))
+    assert torch.allclose(first, 2 * other, rtol=1e-4, atol=1e-9)  # after one step the average is (1 - beta1) times the gradient
 
 
 def test_the_average_follows_the_generator_slowly():
@@ -159,6 +191,7 @@ def test_domains_of_another_size_are_refused():
         ({"size": 32, "preset": Preset.UNET}, "size must be a multiple of 64, got 32"),
         ({"size": 16, "preset": Preset.PAPER_6}, "leaves nothing of a canvas under 24 px, got 16. Take tiny"),
         ({"lr_generators": 0.0}, r"lr_generators must lie in \(0, 0.1\]"),
+        ({"adam_beta1": 1.0}, r"adam_beta1 must lie in \[0, 1\)"),
         ({"ema_decay": 1.0}, r"ema_decay must lie in \[0, 1\)"),
         ({"constant_share": 1.5}, "constant_share must lie in"),
     ],

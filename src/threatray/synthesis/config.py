@@ -21,6 +21,8 @@ class Adversarial(StrEnum):
 
     LSGAN = "lsgan"
     VANILLA = "vanilla"
+    WGAN_GP = "wgan_gp"
+    """The difference of mean verdicts, with the critic's slope held near 1 (``lambda_slope``)."""
 
 
 class Preset(StrEnum):
@@ -59,6 +61,12 @@ class Weights:
         adversarial: The GAN loss.
         covered_patches: Count only those patch verdicts where the object is: on a canvas that is mostly air the others are a draw by
             construction and drown the rest. False is as published.
+        lambda_moments: Of the difference of mean and spread, over the covered pixels of a batch, between made and real images. Nothing
+            else holds the overall density, which generator and discriminator otherwise chase each other through. 0 leaves it out.
+        r1_gamma: Of the discriminators' squared slope on real images, halved as published; 0 leaves it out. Without it the X-ray
+            discriminator may win for good: its slope grows without bound, and the generator is thrown to where tanh has no slope.
+        r1_every: Steps between two such penalties, each of which then weighs as much as all that were left out.
+        lambda_slope: Of WGAN-GP's penalty; 10 in the paper. The other losses have none.
     """
 
     lambda_cycle_a: float = 0.5
@@ -66,11 +74,17 @@ class Weights:
     lambda_identity: float = 0.0
     adversarial: Adversarial = Adversarial.LSGAN
     covered_patches: bool = True
+    lambda_moments: float = 2.0
+    r1_gamma: float = 0.5
+    r1_every: int = 8
+    lambda_slope: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("lambda_cycle_a", "lambda_cycle_b", "lambda_identity"):
+        for name in ("lambda_cycle_a", "lambda_cycle_b", "lambda_identity", "lambda_moments", "r1_gamma", "lambda_slope"):
             if not 0.0 <= getattr(self, name) <= 1000.0:
                 raise ConfigError(f"train: {name} must lie in [0, 1000], got {getattr(self, name)}.")
+        if self.r1_every < 1:
+            raise ConfigError(f"train: r1_every must be at least 1, got {self.r1_every}.")
 
     def swapped(self) -> Weights:
         """The same weights with A and B exchanged."""
@@ -160,6 +174,7 @@ class TrainConfig:
         batch_size: Pairs a step.
         lr_generators: Adam's learning rate of both generators.
         lr_discriminators: Of both discriminators.
+        adam_beta1: Adam's decay of the first moment; 0.5 in the paper. At 0 the networks have no momentum to overshoot each other with.
         constant_share: Share of the steps before the learning rates start to fall linearly to 0.
         weights: Of the objective's terms.
         nce: Of the contrastive term; cut and fastcut alone.
@@ -196,6 +211,7 @@ class TrainConfig:
     batch_size: int = 6
     lr_generators: float = 5e-4
     lr_discriminators: float = 1e-3
+    adam_beta1: float = 0.5
     constant_share: float = 0.5
     weights: Weights = field(default_factory=Weights)
     nce: NceConfig = field(default_factory=NceConfig)
@@ -244,6 +260,8 @@ class TrainConfig:
                 raise ConfigError(f"train: {name} must lie in (0, 0.1], got {getattr(self, name)}.")
         if not 0.0 <= self.constant_share <= 1.0:
             raise ConfigError(f"train: constant_share must lie in [0, 1], got {self.constant_share}.")
+        if not 0.0 <= self.adam_beta1 < 1.0:
+            raise ConfigError(f"train: adam_beta1 must lie in [0, 1), got {self.adam_beta1}.")
         if not 0.0 <= self.ema_decay < 1.0:
             raise ConfigError(f"train: ema_decay must lie in [0, 1), got {self.ema_decay}.")
 
@@ -275,7 +293,8 @@ class TrainConfig:
             batch_size=1,
             lr_generators=2e-4,
             lr_discriminators=2e-4,
-            weights=Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, covered_patches=False),
+            adam_beta1=0.5,
+            weights=Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, covered_patches=False, lambda_moments=0.0, r1_gamma=0.0),
             nce=NceConfig(lambda_nce=10.0 if translator == "fastcut" else 1.0, patches=256, embedding=256),
             pool_size=50 if translator == "cyclegan" else 0,
             augment=AugmentConfig(

@@ -131,6 +131,16 @@ def mean_over_processes(value: torch.Tensor) -> torch.Tensor:
     return total / processes()
 
 
+def mean_of_all(value: torch.Tensor) -> torch.Tensor:
+    """The mean over all processes, with this process's gradient: averaged over processes that is the gradient of the mean.
+
+    Example:
+        >>> mean_of_all(torch.tensor(2.0)).item()
+        2.0
+    """
+    return value if processes() == 1 else value + (mean_over_processes(value) - value.detach())
+
+
 def mean_losses(losses: Dataclass) -> Dataclass:
     """A dataclass of plain numbers, each the mean over processes."""
     if processes() == 1:

@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from threatray.synthesis.config import Weights
+from threatray.synthesis.config import Adversarial, Weights
+from threatray.synthesis.distributed import processes, rank
 from threatray.synthesis.image_pool import ImagePool, Judged
-from threatray.synthesis.losses import adversarial_loss, cycle_loss
+from threatray.synthesis.losses import adversarial_loss, cycle_loss, moment_loss, slope_penalty, squared_slope, verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,17 +96,20 @@ class GeneratorLosses:
     cycle_b: torch.Tensor
     identity_a: torch.Tensor
     identity_b: torch.Tensor
+    moments_a: torch.Tensor
+    moments_b: torch.Tensor
 
     def total(self, weights: Weights) -> torch.Tensor:
         """The weighted sum that the generators minimise."""
         cycle = weights.lambda_cycle_a * self.cycle_a + weights.lambda_cycle_b * self.cycle_b
         identity = weights.lambda_cycle_a * self.identity_a + weights.lambda_cycle_b * self.identity_b
-        return self.adversarial_a + self.adversarial_b + cycle + weights.lambda_identity * identity
+        moments = weights.lambda_moments * (self.moments_a + self.moments_b)
+        return self.adversarial_a + self.adversarial_b + cycle + weights.lambda_identity * identity + moments
 
 
 @dataclass(frozen=True)
 class StepLosses:
-    """One step's losses as plain numbers."""
+    """One step's losses as plain numbers; ``penalty_a`` and ``penalty_b`` are 0 on steps that have none."""
 
     adversarial_a: float
     adversarial_b: float
@@ -115,6 +119,10 @@ class StepLosses:
     identity_b: float
     disc_a: float
     disc_b: float
+    penalty_a: float = 0.0
+    penalty_b: float = 0.0
+    moments_a: float = 0.0
+    moments_b: float = 0.0
 
     def finite(self) -> bool:
         """Whether every loss is a number."""
@@ -145,6 +153,8 @@ def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tupl
         cycle_b=cycle_loss(rec_b, batch.real_b),
         identity_a=cycle_loss(nets.gen_ba(batch.real_a, batch.mask_a, classes), batch.real_a) if with_identity else zero,
         identity_b=cycle_loss(nets.gen_ab(batch.real_b, batch.mask_b, classes), batch.real_b) if with_identity else zero,
+        moments_a=moment_loss(fake_a, batch.mask_b, batch.real_a, batch.mask_a) if weights.lambda_moments > 0.0 else zero,
+        moments_b=moment_loss(fake_b, batch.mask_a, batch.real_b, batch.mask_b) if weights.lambda_moments > 0.0 else zero,
     )
     return losses, Translations(fake_b, rec_a, fake_a, rec_b)
 
@@ -162,6 +172,40 @@ def discriminator_loss(disc: torch.nn.Module, real: Judged, fake: Judged, weight
     on_real = adversarial_loss([head[: len(real)] for head in heads], real=True, kind=kind, mask=real.mask if covered else None)
     on_fake = adversarial_loss([head[len(real) :] for head in heads], real=False, kind=kind, mask=fake.mask if covered else None)
     return 0.5 * (on_real + on_fake)
+
+
+def r1_penalty(disc: torch.nn.Module, real: Judged, weights: Weights) -> torch.Tensor:
+    r"""Half of gamma times the squared slope on real images: :math:`\frac{\gamma}{2} \overline{|\nabla_x D(x)|^2}`.
+
+    A discriminator that is steep where the data are cannot settle: generator and discriminator then chase each other in growing circles.
+    D(x) is the mean verdict on the image, so that the figure does not depend on the number of patches.
+
+    Source:
+        Mescheder et al., "Which Training Methods for GANs do actually Converge?", 2018.
+    """
+    return 0.5 * weights.r1_gamma * _slopes(disc, real, weights).mean()
+
+
+def interpolated_penalty(disc: torch.nn.Module, real: Judged, fake: Judged, share: torch.Tensor, weights: Weights) -> torch.Tensor:
+    """WGAN-GP's penalty on the lines between real and made images, halved like the loss it goes with.
+
+    Args:
+        disc: The critic.
+        real: N real images.
+        fake: N made ones; they may be of other classes. Between them the class is the real one's.
+        share: (N,) in [0, 1], how far along.
+        weights: ``lambda_slope`` counts.
+    """
+    along = share[:, None, None, None]
+    image = along * real.image + (1.0 - along) * fake.image.detach()
+    between = Judged(image, along * real.mask + (1.0 - along) * fake.mask, real.class_index)
+    return 0.5 * weights.lambda_slope * slope_penalty(_slopes(disc, between, weights))
+
+
+def _slopes(disc: torch.nn.Module, at: Judged, weights: Weights) -> torch.Tensor:
+    image = at.image.detach().requires_grad_(True)
+    logits = disc(image, at.mask, at.class_index)
+    return squared_slope(verdict(logits, at.mask if weights.covered_patches else None), image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +231,7 @@ def train_step(
     batch: Batch,
     weights: Weights,
     rng: np.random.Generator,
+    step: int = 0,
     *,
     accumulate: int = 1,
 ) -> StepLosses:
@@ -198,7 +243,8 @@ def train_step(
         pools: Changed in place.
         batch: The data.
         weights: Of the objective.
-        rng: For the pools.
+        rng: For the pools and for WGAN-GP's penalty.
+        step: Its number, which says whether the discriminators' slope is penalised in it.
         accumulate: Parts of the batch that the generators work on one after the other.
 
     Returns:
@@ -212,15 +258,38 @@ def train_step(
 
     for disc in (nets.disc_a, nets.disc_b):
         disc.requires_grad_(True)
+    real_a, real_b = (
+        Judged(image, mask, batch.class_index) for image, mask in ((batch.real_a, batch.mask_a), (batch.real_b, batch.mask_b))
+    )
     fake_b = pools.fake_b.query(Judged(made.fake_b.detach(), batch.mask_a, batch.class_index), rng)
     fake_a = pools.fake_a.query(Judged(made.fake_a.detach(), batch.mask_b, batch.class_index), rng)
-    loss_a = discriminator_loss(nets.disc_a, Judged(batch.real_a, batch.mask_a, batch.class_index), fake_a, weights)
-    loss_b = discriminator_loss(nets.disc_b, Judged(batch.real_b, batch.mask_b, batch.class_index), fake_b, weights)
+    # one draw for both domains: neither comes first
+    share = _shares_along(len(real_a), rng) if weights.adversarial is Adversarial.WGAN_GP else None
+    loss_a, penalty_a = _judged(nets.disc_a, real_a, fake_a, weights, share, step)
+    loss_b, penalty_b = _judged(nets.disc_b, real_b, fake_b, weights, share, step)
     optimisers.discriminators.zero_grad(set_to_none=True)
-    (loss_a + loss_b).backward()  # type: ignore[no-untyped-call]
+    (loss_a + loss_b + penalty_a + penalty_b).backward()  # type: ignore[no-untyped-call]
     optimisers.discriminators.step()
-    numbers = {name: float(value.detach()) for name, value in {**vars(losses), "disc_a": loss_a, "disc_b": loss_b}.items()}
-    return StepLosses(**numbers)
+    terms = {**vars(losses), "disc_a": loss_a, "disc_b": loss_b, "penalty_a": penalty_a, "penalty_b": penalty_b}
+    return StepLosses(**{name: float(value.detach()) for name, value in terms.items()})
+
+
+def _shares_along(count: int, rng: np.random.Generator) -> torch.Tensor:
+    """(count,) in [0, 1]; processes that train together draw alike and take their own part."""
+    drawn = rng.random(count * processes(), np.float32)
+    return torch.from_numpy(drawn[rank() * count : (rank() + 1) * count])
+
+
+def _judged(
+    disc: torch.nn.Module, real: Judged, fake: Judged, weights: Weights, share: torch.Tensor | None, step: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A discriminator's loss, and the penalties of this step."""
+    penalty = real.image.new_zeros(())
+    if share is not None:
+        penalty = penalty + interpolated_penalty(disc, real, fake, share, weights)
+    if weights.r1_gamma > 0.0 and step % weights.r1_every == 0:
+        penalty = penalty + weights.r1_every * r1_penalty(disc, real, weights)
+    return discriminator_loss(disc, real, fake, weights), penalty
 
 
 def _generators_backward(nets: CycleGanNets, batch: Batch, weights: Weights, parts: int) -> tuple[GeneratorLosses, Translations]:

@@ -126,8 +126,8 @@ class UnpairedGan(Generic[NetsT]):
         prepare(nets.named().values(), config.precision, self.device, compiled=config.compile)
         self.ema = copy.deepcopy(self.nets.gen_ab).requires_grad_(False).eval()
         self._optimisers = Optimisers(
-            _adam([net for name, net in nets.named().items() if name in learners], config.lr_generators),
-            _adam([net for name, net in nets.named().items() if name not in learners], config.lr_discriminators),
+            _adam([net for name, net in nets.named().items() if name in learners], config.lr_generators, config.adam_beta1),
+            _adam([net for name, net in nets.named().items() if name not in learners], config.lr_discriminators, config.adam_beta1),
         )
         self._pools = {name: ImagePool(config.pool_size) for name in pools}
         self._pool_rng = stream(seed, "pool")
@@ -327,7 +327,7 @@ class CycleGan(UnpairedGan[CycleGanNets]):
 
     def _update(self, batch: Batch) -> StepLosses:
         pools, weights, parts = Pools(**self._pools), self.config.weights, self.config.accumulate
-        return train_step(self.nets, self._optimisers, pools, batch, weights, self._pool_rng, accumulate=parts)
+        return train_step(self.nets, self._optimisers, pools, batch, weights, self._pool_rng, self.step, accumulate=parts)
 
 
 def _where(kept: KeptCheckpoints | None, step: int) -> str:
@@ -337,8 +337,8 @@ def _where(kept: KeptCheckpoints | None, step: int) -> str:
     return f"The last good state is step {step} in {kept.path}" if kept.path.is_file() else "No checkpoint was saved yet"
 
 
-def _adam(nets: list[torch.nn.Module], rate: float) -> torch.optim.Optimizer:
+def _adam(nets: list[torch.nn.Module], rate: float, beta1: float) -> torch.optim.Optimizer:
     weights = [weight for net in nets for weight in net.parameters()]
-    optimiser = torch.optim.Adam(weights, lr=rate, betas=(0.5, 0.999), foreach=True)
+    optimiser = torch.optim.Adam(weights, lr=rate, betas=(beta1, 0.999), foreach=True)
     optimiser.register_step_pre_hook(average_gradients)
     return optimiser

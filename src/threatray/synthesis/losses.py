@@ -45,8 +45,10 @@ def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Advers
         else:
             each = -head if real else head
         covered = _covered(head, mask)
-        counted = None if covered is None else mean_over_processes(covered.sum()).clamp(min=1.0)
-        verdicts.append(each.mean() if covered is None else (each * covered).sum() / counted)
+        if covered is None:
+            verdicts.append(each.mean())
+        else:
+            verdicts.append((each * covered).sum() / mean_over_processes(covered.sum()).clamp(min=1.0))
     return torch.stack(verdicts).mean()
 
 

@@ -87,9 +87,9 @@ def test_air_alone_holds_no_bag():
 def test_an_open_frame_is_not_filled():
     values = np.ones((1, 200, 200), np.float32)
     values[:, 20:180, 20:180] = 0.3
-    values[:, 30:170, 30:170] = 1
+    values[:, 45:155, 45:155] = 1
     mask = bag_mask(XrayImage(values, Quantity.TRANSMISSION, GREY))
-    assert mask[25, 100]
+    assert mask[30, 100]
     assert not mask[100, 100]
 
 

@@ -36,6 +36,10 @@ class ThreatProjection:
     Raises:
         ConfigError: A class that may be drawn has no label.
 
+    Note:
+        PyTorch cannot send sixteen-bit images of torchvision's own classes from a worker to the loop: make them floating point in the
+        same chain, after this.
+
     Example:
         >>> import tempfile
         >>> from pathlib import Path

@@ -48,7 +48,7 @@ WORDS = """
 - A picture whose every box is broken is set aside as a whole: without them it would pass for benign.
 - No file name leads out of the dataset, neither by `..`, nor as an absolute path, nor through a link.
 - Boxes are clipped to the picture; beyond one pixel that is listed, up to one pixel it is counted.
-- Memory does not grow with the dataset while it is streamed, but for the names of the files; a COCO JSON over 128 MB is joined on disk.
+- Memory does not grow with the dataset while it is streamed, but for the names of the files; a COCO JSON over 12 MB is joined on disk.
 """
 
 

@@ -151,6 +151,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     order=["annotations", "categories", "licenses", "images"],
     missing="",
 )
+@example(
+    images=[{"id": n, "file_name": f"{name}.png"} for n, name in [(1, "a"), (2, "b"), (2, "c"), (3, "d")]],
+    annotations=[{"id": n, "image_id": owner, "category_id": 1, "bbox": [n, 2, 3, 4]} for n, owner in [(1, 1), (1, 1), (2, 3)]],
+    order=["images", "annotations", "categories", "licenses"],
+    missing="",
+)
 def test_joining_on_disk_gives_what_joining_in_memory_gives(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, images: list[Any], annotations: list[Any], order: list[str], missing: str
 ) -> None:

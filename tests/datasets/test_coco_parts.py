@@ -57,6 +57,12 @@ def test_folders_named_for_the_part_hold_its_pictures(tmp_path: Path) -> None:
     assert parts_of(tmp_path) == [("train2017__1", "train2017", ("gun",)), ("val2017__1", "val2017", ("gun",))]
 
 
+def test_the_layout_in_which_det_compass_is_evaluated_is_read(tmp_path: Path) -> None:
+    picture(tmp_path / "test/a.png")
+    write(tmp_path / "annotations/full_test.json", ["a.png"])
+    assert parts_of(tmp_path) == [("a", "", ("gun",))]
+
+
 def test_a_picture_that_two_files_list_must_be_told_apart_by_the_user(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.png")
     for name in ("instances_old.json", "instances_new.json"):

@@ -22,6 +22,9 @@ _JPEG: Final = b"\xff\xd8"
 _JPEG_END: Final = b"\xff\xd9"
 _JPEG_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _JPEG_SCAN: Final = 0xDA
+_PNG_HEADER: Final = 33
+"""Bytes of the mark and the first part."""
+
 _JPEG_PASSED_OVER: Final = frozenset({0xC4, 0xDB, 0xDD, 0xE0, 0xED, 0xEE, 0xFE})
 """Tables, JFIF, Photoshop, Adobe and comments. EXIF and XMP (E1) may turn the picture, E2 may hold several: those are left to Pillow."""
 
@@ -58,11 +61,13 @@ def quick_size(path: Path) -> tuple[int, int] | None:
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:
+    if len(head) < _PNG_HEADER:
+        return None
     width, height = int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
     sound = (head[24], head[25]) in _PNG_KINDS and head[26] == head[27] == 0 and width > 0 and height > 0
     if not sound or zlib.crc32(head[12:29]) != int.from_bytes(head[29:33]):
         return None
-    place = 33
+    place = _PNG_HEADER
     while (kind := head[place + 4 : place + 8]) != b"IDAT":
         end = place + 8 + int.from_bytes(head[place : place + 4])
         if kind not in _PNG_PASSED_OVER or end + 4 > len(head) or zlib.crc32(head[place + 4 : end]) != int.from_bytes(head[end : end + 4]):

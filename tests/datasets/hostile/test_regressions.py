@@ -82,3 +82,12 @@ def test_yaml_as_large_as_it_may_be_takes_seconds_not_minutes(tmp_path: Path) ->
         assert mutations.examine("yolo", tmp_path) in ("read", "refused")
     (tmp_path / "data.yaml").write_bytes(b"names:\n" + b"- a\n" * 50_000)
     assert mutations.examine("yolo", tmp_path) == "refused"
+
+
+@EACH
+def test_a_png_that_is_all_mark_and_end(one: mini.Miniature, tmp_path: Path) -> None:
+    """Seed 10421 of the image folder: the look at the header read beyond the file."""
+    for path in each_file(one, tmp_path):
+        if path.suffix == ".png":
+            path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00IEND\xaeB`")
+    mutations.examine(one.format_name, tmp_path)

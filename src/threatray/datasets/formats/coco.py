@@ -179,18 +179,19 @@ def write_annotations(folder: Path, classes: Sequence[str], records: Iterable[Im
         for name in (record["colour"], record["low_energy"], record["high_energy"]):
             if name is not None and owners.setdefault(name, record["id"]) != record["id"]:
                 raise DataError(f"{folder}: {record['id']!r} and {owners[name]!r} would share the file {name!r}. Choose other ids.")
-        images.append(_image_entry(number, record))
+        images.append(image_entry(number, record))
         for label in (*(thing["label"] for thing in record["things"]), *record.get("image_labels", ())):
             if label not in category_ids:
                 raise DataError(f"{folder}, {record['id']}: {label!r} is not among the classes {list(classes)}.")
         for thing in record["things"]:
-            annotations.append(_annotation_entry(len(annotations) + 1, number, category_ids[thing["label"]], thing))
+            annotations.append(annotation_entry(len(annotations) + 1, number, category_ids[thing["label"]], thing))
     categories = [{"id": number, "name": name, "supercategory": "threat"} for name, number in category_ids.items()]
     info = {"description": "Written by threatray."}
     write_json(folder / ANNOTATIONS_NAME, {"info": info, "categories": categories, "images": images, "annotations": annotations})
 
 
-def _image_entry(number: int, record: ImageRecord) -> dict[str, Any]:
+def image_entry(number: int, record: ImageRecord) -> dict[str, Any]:
+    """A record as an element of COCO's ``images``."""
     entry: dict[str, Any] = {
         "id": number,
         "file_name": record["colour"] or record["high_energy"],
@@ -211,7 +212,8 @@ def _image_entry(number: int, record: ImageRecord) -> dict[str, Any]:
     return entry
 
 
-def _annotation_entry(number: int, image_number: int, category: int, thing: Thing) -> dict[str, Any]:
+def annotation_entry(number: int, image_number: int, category: int, thing: Thing) -> dict[str, Any]:
+    """A thing as an element of COCO's ``annotations``."""
     x0, y0, x1, y1 = thing["box"]
     entry: dict[str, Any] = {
         "id": number,

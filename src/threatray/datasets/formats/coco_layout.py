@@ -41,9 +41,19 @@ class CocoLayout:
         """Where users put the images, seen from the JSON; nothing above the dataset."""
         root = self.root.resolve()
         stem = file.path.stem.removeprefix("instances_")
+        last = stem.rpartition("_")[2]  # test/ beside annotations/full_test.json
         for base in (file.path.parent, file.path.parent.parent):
             if base.resolve().is_relative_to(root):
-                yield from (base / "images", base, base / "JPEGImages", base / "image", base / "data", base / stem, base / "images" / stem)
+                yield from (
+                    base / "images",
+                    base,
+                    base / "JPEGImages",
+                    base / "image",
+                    base / "data",
+                    base / stem,
+                    base / "images" / stem,
+                    base / last,
+                )
 
     def clash(self, first: int, second: int, picture: Path) -> str:
         """What to say where two files list one picture."""

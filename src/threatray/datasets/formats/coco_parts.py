@@ -11,9 +11,9 @@ from typing import Any
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats import coco_store
 from threatray.datasets.formats.coco_store import CocoStore, Placed, key_of, open_coco
-from threatray.datasets.formats.faults import checked_name, number_of
+from threatray.datasets.formats.faults import checked_name, is_unicode, number_of
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
-from threatray.datasets.formats.native import Job, Published, Reading, Things, is_unicode, own_id
+from threatray.datasets.formats.native import Job, Published, Reading, Things, own_id
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
 

@@ -22,6 +22,7 @@ from threatray.datasets.formats.faults import (
     checked_box,
     checked_name,
     image_id,
+    is_unicode,
     number_of,
     safe_id,
 )
@@ -86,7 +87,7 @@ def _classes(categories: list[Any], file: Path) -> dict[int, str]:
         number, name = (category.get("id"), category.get("name")) if isinstance(category, dict) else (None, None)
         if type(number) is not int or not isinstance(name, str) or not name.strip():
             raise DataError(f"{file}: expected categories with a whole 'id' and a 'name', got {str(category)[:100]}.")
-        if not _is_unicode(name):
+        if not is_unicode(name):
             raise DataError(f"{file}: the name of category {number} is broken Unicode: {ascii(name)[:100]}.")
         if number in classes:
             raise DataError(f"{file}: two categories have the id {number}: {classes[number]!r} and {name!r}.")
@@ -321,16 +322,11 @@ def _text(image: Mapping[str, Any], key: str) -> str:
     value = image.get(key)
     if not isinstance(value, str):
         return ""
-    return value if _is_unicode(value) else value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value if is_unicode(value) else value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a text can be stored: JSON can spell halves of characters."""
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _reasons(faults: Faults) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from threatray.core.files import whole_file
-from threatray.datasets.formats.coco import ImageRecord, _annotation_entry, _image_entry
+from threatray.datasets.formats.coco import ImageRecord, annotation_entry, image_entry
 from threatray.datasets.formats.coco_layout import ANNOTATIONS_NAME
 from threatray.errors import DataError
 
@@ -39,11 +39,11 @@ def write_annotation_stream(folder: Path, classes: Sequence[str], records: Calla
                 if thing["label"] not in category_ids:
                     raise DataError(f"{folder}, {record['id']}: {thing['label']!r} is not among the classes {list(classes)}.")
                 count += 1
-                entry = _annotation_entry(count, number, category_ids[thing["label"]], thing)
+                entry = annotation_entry(count, number, category_ids[thing["label"]], thing)
                 visible = thing.get("visible")
                 yield entry if visible is None else entry | {"visible_segmentation": visible}
 
-    images = (_image_entry(number, record) for number, record in enumerate(records(), 1))
+    images = (image_entry(number, record) for number, record in enumerate(records(), 1))
     with whole_file(folder / ANNOTATIONS_NAME) as temporary, temporary.open("w", encoding="utf-8") as handle:
         handle.write('{\n "annotations": ')
         _write_list(handle, annotations())

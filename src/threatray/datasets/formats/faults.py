@@ -109,6 +109,22 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text)
 
 
+def is_unicode(text: str) -> bool:
+    r"""Whether a text can be stored: JSON can spell half a character.
+
+    Example:
+        >>> is_unicode("칼"), is_unicode("\ud800")
+        (True, False)
+    """
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class CheckedBox:
     """A box within its image, and how far it had reached outside."""

@@ -13,7 +13,7 @@ from typing import Final
 from threatray.core import Annotations, Provenance
 from threatray.datasets.dataset import Entry
 from threatray.datasets.formats.claims import Claims
-from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, safe_id
+from threatray.datasets.formats.faults import Box, Faults, Locator, annotations_of, checked_box, is_unicode, safe_id
 from threatray.datasets.formats.format import DatasetStream, ReadOptions
 from threatray.datasets.masks import check_segmentation
 from threatray.errors import DataError
@@ -231,15 +231,6 @@ class Things:
     def segmentations(self) -> tuple[object | None, ...]:
         """For each thing its mask; empty if there is none at all."""
         return tuple(self.masks) if any(mask is not None for mask in self.masks) else ()
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a file can hold the text: half of a surrogate pair cannot be written."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def own_id(*names: str) -> str:

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from threatray.core import Provenance
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, number_of
-from threatray.datasets.formats.sound import MOST_THINGS, class_name, is_text
+from threatray.datasets.formats.faults import Box, Faults, annotations_of, checked_box, is_unicode, number_of
+from threatray.datasets.formats.sound import MOST_THINGS, class_name
 from threatray.datasets.masks import check_segmentation
 from threatray.datasets.pixels import image_size
 from threatray.errors import DataError
@@ -224,7 +224,7 @@ def _text(record: Mapping[str, Any], *keys: str) -> str:
     for key in keys:
         value = record.get(key)
         if isinstance(value, str) and value:
-            if not is_text(value) or len(value) > _LONGEST_TEXT:
+            if not is_unicode(value) or len(value) > _LONGEST_TEXT:
                 raise DataError(f"its {key} is no text of up to {_LONGEST_TEXT} characters")
             return value
     return ""
@@ -238,7 +238,7 @@ def record_of(entry: Entry) -> dict[str, Any]:
     """
     texts = (entry.group, entry.provenance.source, entry.provenance.licence, entry.part, entry.difficulty, entry.view)
     for text in texts:
-        if not is_text(text) or len(text) > _LONGEST_TEXT:
+        if not is_unicode(text) or len(text) > _LONGEST_TEXT:
             raise DataError(f"says {text[:40]!r}, which is no text of up to {_LONGEST_TEXT} characters")
     boxes = [[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in entry.boxes.tolist()]
     segmentations = entry.segmentations or (None,) * len(boxes)

@@ -10,7 +10,8 @@ from typing import Final
 
 from threatray.core.files import whole_file
 from threatray.datasets.dataset import Entry
-from threatray.datasets.formats.faults import Faults, stays_inside
+from threatray.datasets.formats.claims import Claims
+from threatray.datasets.formats.faults import Faults, is_unicode, stays_inside
 from threatray.errors import DataError, StorageError
 
 LARGEST_TEXT: Final = 16_000_000
@@ -72,18 +73,9 @@ def class_name(value: object) -> str:
         raise DataError(f"class name must be a text, got {str(value)[:40]!r}")
     if len(value) > LONGEST_CLASS_NAME:
         raise DataError(f"class name {value[:40]!r}... is longer than {LONGEST_CLASS_NAME} characters")
-    if not is_text(value):
+    if not is_unicode(value):
         raise DataError(f"class name {value[:40]!r} holds half a character (a lone surrogate)")
     return value
-
-
-def is_text(value: str) -> bool:
-    """Whether a text can be written as UTF-8: JSON may hold half a character."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults) -> Iterator[Entry]:
@@ -92,13 +84,12 @@ def sound_entries(entries: Iterable[Entry], root: Path, faults: Faults) -> Itera
     Raises:
         DataError: There is not one.
     """
-    taken: set[str] = set()
+    claims = Claims()
     count = 0
     for entry in entries:
-        if entry.id in taken:
+        if not claims.owner(entry.id, 0)[1]:
             faults.add(entry.paths[0].name, f"another image is called {entry.id!r} already")
         else:
-            taken.add(entry.id)
             count += 1
             yield entry
     if not count:
@@ -136,7 +127,7 @@ def file_stem(entry_id: str) -> str:
     Raises:
         DataError: Too long, or with something no file name holds.
     """
-    if not entry_id or len(entry_id.encode("utf-8", "replace")) > _LONGEST_FILE_NAME or not is_text(entry_id):
+    if not entry_id or len(entry_id.encode("utf-8", "replace")) > _LONGEST_FILE_NAME or not is_unicode(entry_id):
         raise DataError(f"its id cannot be a file name of up to {_LONGEST_FILE_NAME} bytes")
     if entry_id.startswith(".") or any(letter in "/\\\0" or not letter.isprintable() for letter in entry_id):
         raise DataError("its id holds a slash, a leading dot or a control character")

@@ -40,9 +40,9 @@ addEventListener("load", () => {
 </script></body>"""
 
 
-def browse(page: str, folder: Path, *, dark: bool) -> list[dict[str, object]]:
+def browse(page: str, folder: Path, *, dark: bool, widths: tuple[int, ...] = WIDTHS) -> list[dict[str, object]]:
     frames = "".join(
-        f'<iframe style="border:0;width:{width}px;height:900px" srcdoc="{html.escape(page, quote=True)}"></iframe>' for width in WIDTHS
+        f'<iframe style="border:0;width:{width}px;height:900px" srcdoc="{html.escape(page, quote=True)}"></iframe>' for width in widths
     )
     (folder / "probe.html").write_text(_PROBE % frames, encoding="utf-8")
     theme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
@@ -89,6 +89,14 @@ def test_what_is_too_wide_is_noticed(run_folder: Path, tmp_path: Path) -> None:
     assert not at_1280["outside"]
     assert at_400["missing"] == ["gone"]
     assert at_400["links"] == ["#nowhere"]
+
+
+def test_on_paper_nothing_is_cut_off(run_folder: Path, tmp_path: Path) -> None:
+    write_report(run_folder, tmp_path / "index.html")
+    printed = (tmp_path / "index.html").read_text(encoding="utf-8").replace("@media print", "@media all")
+    (found,) = browse(printed, tmp_path, dark=False, widths=(703,))  # A4 less its margins
+    assert found["outside"] == []
+    assert found["scroll"] == found["width"]
 
 
 def test_prints_to_pages(run_folder: Path, tmp_path: Path) -> None:

@@ -28,6 +28,16 @@ class Score:
     extractor: str
     higher_is_better: bool
 
+    @property
+    def full_name(self) -> str:
+        """The name with the features it was measured in: figures are compared only where this is the same.
+
+        Example:
+            >>> Score("KID(a, b)", 0.1, None, None, 9, "eyes", higher_is_better=False).full_name
+            'KID(a, b) in eyes'
+        """
+        return f"{self.name} in {self.extractor}" if self.extractor else self.name
+
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)

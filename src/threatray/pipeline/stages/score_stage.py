@@ -163,7 +163,11 @@ def score(
                 "notes": _notes(against),
             },
         )
-        figures = {each.name: each.value for each in scores if each.name.startswith(("KID", "SSIM"))}
+        figures = {
+            each.name if each.extractor in ("", encoder.name) else each.full_name: each.value
+            for each in scores
+            if each.name.startswith(("KID", "SSIM"))
+        }
         return Outcome({"against": against, "features": encoder.name, "figures": figures})
 
     inputs = {"photos": photos, "signatures": signatures, "train": train, "translate": translate}

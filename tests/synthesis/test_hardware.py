@@ -41,7 +41,7 @@ def gradients(accumulate):
         torch.optim.SGD([*one.parameters(), *two.parameters()], 0.0)
         for one, two in ((nets.gen_ab, nets.gen_ba), (nets.disc_a, nets.disc_b))
     ]
-    weights, pools = Weights(covered_patches=False), Pools(ImagePool(0), ImagePool(0))
+    weights, pools = Weights(covered_patches=False, lambda_moments=0.0), Pools(ImagePool(0), ImagePool(0))
     losses = train_step(nets, Optimisers(*still), pools, batch(), weights, np.random.default_rng(0), accumulate=accumulate)
     return losses, [weight.grad for net in nets.named().values() for weight in net.parameters()]
 

@@ -14,11 +14,11 @@ from threatray.core import derive, stream
 from threatray.errors import ConfigError
 from threatray.synthesis.config import NceConfig, Preset, TrainConfig, Weights
 from threatray.synthesis.image_pool import Judged
-from threatray.synthesis.losses import adversarial_loss
+from threatray.synthesis.losses import adversarial_loss, moment_loss
 from threatray.synthesis.nce import PatchMlp, PatchPlan, draw_patches, patch_nce
 from threatray.synthesis.networks import MaskedGenerator
 from threatray.synthesis.presets import nets_of
-from threatray.synthesis.step import Batch, discriminator_loss
+from threatray.synthesis.step import Batch, discriminator_terms, shares_along
 from threatray.synthesis.train import UnpairedGan
 
 
@@ -59,7 +59,9 @@ class CutLosses:
     adversarial_b: float
     nce: float
     nce_identity: float
+    moments_b: float
     disc_b: float
+    penalty_b: float
 
     def finite(self) -> bool:
         """Whether every loss is a number."""
@@ -73,12 +75,13 @@ class GeneratorTerms:
     adversarial: torch.Tensor
     nce: torch.Tensor
     nce_identity: torch.Tensor
+    moments: torch.Tensor
     fake_b: torch.Tensor
 
-    def total(self, lambda_nce: float, *, identity: bool) -> torch.Tensor:
+    def total(self, lambda_nce: float, lambda_moments: float = 0.0, *, identity: bool) -> torch.Tensor:
         """The weighted sum; with an identity term the contrastive weight is shared between both, as published."""
         contrastive = 0.5 * (self.nce + self.nce_identity) if identity else self.nce
-        return self.adversarial + lambda_nce * contrastive
+        return self.adversarial + lambda_nce * contrastive + lambda_moments * self.moments
 
 
 def as_photo(image: torch.Tensor) -> torch.Tensor:
@@ -131,6 +134,7 @@ def generator_terms(
         adversarial=adversarial_loss(judged, real=True, kind=weights.adversarial, mask=covered),
         nce=_contrast(nets, of_fake, batch.real_a, batch.mask_a, classes, plan, nce),
         nce_identity=identity,
+        moments=moment_loss(fake_b, batch.mask_a, batch.real_b, batch.mask_b),
         fake_b=fake_b,
     )
 
@@ -213,23 +217,25 @@ class Cut(UnpairedGan[CutNets]):
 
     def _update(self, batch: Batch) -> CutLosses:
         """The generator and the patch network once, then the discriminator once on pooled fakes."""
-        nce, variant = self.config.nce, self.variant
+        nce, variant, weights = self.config.nce, self.variant, self.config.weights
         plan = draw_patches(batch.mask_a, self._sides, nce.patches, self._patch_rng, may_flip=variant.flip)
         other = draw_patches(batch.mask_b, self._sides, nce.patches, self._patch_rng) if variant.identity else None
         self.nets.disc_b.requires_grad_(False)
-        terms = generator_terms(self.nets, batch, self.config.weights, nce, plan, other)
+        terms = generator_terms(self.nets, batch, weights, nce, plan, other)
         self._optimisers.generators.zero_grad(set_to_none=True)
-        terms.total(nce.lambda_nce, identity=variant.identity).backward()  # type: ignore[no-untyped-call]
+        terms.total(nce.lambda_nce, weights.lambda_moments, identity=variant.identity).backward()  # type: ignore[no-untyped-call]
         self._optimisers.generators.step()
 
         self.nets.disc_b.requires_grad_(True)
         fake = self._pools["fake_b"].query(Judged(terms.fake_b.detach(), batch.mask_a, batch.class_index), self._pool_rng)
         real = Judged(batch.real_b, batch.mask_b, batch.class_index)
-        judged = discriminator_loss(self.nets.disc_b, real, fake, self.config.weights)
+        share = shares_along(len(real), self._pool_rng, weights)
+        judged, penalty = discriminator_terms(self.nets.disc_b, real, fake, weights, share, self.step)
         self._optimisers.discriminators.zero_grad(set_to_none=True)
-        judged.backward()  # type: ignore[no-untyped-call]
+        (judged + penalty).backward()  # type: ignore[no-untyped-call]
         self._optimisers.discriminators.step()
-        return CutLosses(*(float(value.detach()) for value in (terms.adversarial, terms.nce, terms.nce_identity, judged)))
+        each = (terms.adversarial, terms.nce, terms.nce_identity, terms.moments, judged, penalty)
+        return CutLosses(*(float(value.detach()) for value in each))
 
 
 class FastCut(Cut):

@@ -279,12 +279,15 @@ class MaskedGenerator(nn.Module):
 
     def features(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
         """What the core's encoder half makes of an image: (N, C, h, w) each, for cores that offer ``features``."""
-        given = torch.cat([image, mask], 1)
-        if self.conditional:
-            return self.core.features(given, class_index)  # type: ignore[no-any-return, operator]
-        if self.classes:
-            given = torch.cat([given, class_planes(class_index, self.classes, image)], 1)
-        return self.core.features(given)  # type: ignore[no-any-return, operator]
+        given = torch.cat([image, mask], 1) if self.sees_mask else image
+        with arithmetic(self.precision, image.device):
+            if self.conditional:
+                found = self.core.features(given, class_index)  # type: ignore[operator]
+            elif self.classes:
+                found = self.core.features(torch.cat([given, class_planes(class_index, self.classes, image)], 1))  # type: ignore[operator]
+            else:
+                found = self.core.features(given)  # type: ignore[operator]
+        return [one.float() for one in found]
 
     def forward(self, image: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """The object's look inside the mask, exactly 1 where the mask is 0, in proportion at its edge."""

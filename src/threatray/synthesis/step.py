@@ -264,9 +264,9 @@ def train_step(
     fake_b = pools.fake_b.query(Judged(made.fake_b.detach(), batch.mask_a, batch.class_index), rng)
     fake_a = pools.fake_a.query(Judged(made.fake_a.detach(), batch.mask_b, batch.class_index), rng)
     # one draw for both domains: neither comes first
-    share = _shares_along(len(real_a), rng) if weights.adversarial is Adversarial.WGAN_GP else None
-    loss_a, penalty_a = _judged(nets.disc_a, real_a, fake_a, weights, share, step)
-    loss_b, penalty_b = _judged(nets.disc_b, real_b, fake_b, weights, share, step)
+    share = shares_along(len(real_a), rng, weights)
+    loss_a, penalty_a = discriminator_terms(nets.disc_a, real_a, fake_a, weights, share, step)
+    loss_b, penalty_b = discriminator_terms(nets.disc_b, real_b, fake_b, weights, share, step)
     optimisers.discriminators.zero_grad(set_to_none=True)
     (loss_a + loss_b + penalty_a + penalty_b).backward()  # type: ignore[no-untyped-call]
     optimisers.discriminators.step()
@@ -274,16 +274,27 @@ def train_step(
     return StepLosses(**{name: float(value.detach()) for name, value in terms.items()})
 
 
-def _shares_along(count: int, rng: np.random.Generator) -> torch.Tensor:
-    """(count,) in [0, 1]; processes that train together draw alike and take their own part."""
+def shares_along(count: int, rng: np.random.Generator, weights: Weights) -> torch.Tensor | None:
+    """(count,) in [0, 1] for WGAN-GP, None for other losses; processes that train together draw alike and take their own part."""
+    if weights.adversarial is not Adversarial.WGAN_GP:
+        return None
     drawn = rng.random(count * processes(), np.float32)
     return torch.from_numpy(drawn[rank() * count : (rank() + 1) * count])
 
 
-def _judged(
+def discriminator_terms(
     disc: torch.nn.Module, real: Judged, fake: Judged, weights: Weights, share: torch.Tensor | None, step: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A discriminator's loss, and the penalties of this step."""
+    """A discriminator's loss, and the penalties of this step.
+
+    Args:
+        disc: The discriminator.
+        real: Real images.
+        fake: Made ones.
+        weights: Of the objective.
+        share: How far along the lines of WGAN-GP's penalty, see ``shares_along``; None for the other losses.
+        step: The step's number.
+    """
     penalty = real.image.new_zeros(())
     if share is not None:
         penalty = penalty + interpolated_penalty(disc, real, fake, share, weights)

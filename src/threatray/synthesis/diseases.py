@@ -16,8 +16,8 @@ from threatray.errors import ConfigError
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.step import CycleGanNets
 
-_GRID: Final = 8
-"""Objects are compared in this many cells a side."""
+_CELL: Final = 2
+"""Objects are compared in cells of this many pixels a side."""
 _PERIODS: Final = (2, 4)
 """Pixels between repeats of what upsampling by 2 and by 4 leaves."""
 
@@ -314,11 +314,9 @@ def _parts(domain: DomainSet) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _cells(image: torch.Tensor, mask: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(N, C, cells) mean inside the object and (N, cells) whether the object fills at least half the cell."""
-    inside = (mask >= 0.999).to(image.dtype)  # a pixel on the edge is part air
-    share = functional.adaptive_avg_pool2d(inside, _GRID)
-    mean = functional.adaptive_avg_pool2d(image * inside, _GRID) / share.clamp(min=1e-6)
-    return mean.flatten(2).numpy(), (share[:, 0] >= 0.5).flatten(1).numpy()
+    """(N, C, cells) mean of each cell and (N, cells) whether the object fills it; what is part air would tell of outlines."""
+    filled = functional.avg_pool2d((mask >= 0.999).to(image.dtype), _CELL)[:, 0] >= 0.999
+    return functional.avg_pool2d(image, _CELL).flatten(2).numpy(), filled.flatten(1).numpy()
 
 
 def _some(cells: tuple[NDArray[np.float32], NDArray[np.bool_]], places: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -61,7 +61,7 @@ def test_examinations_are_drawn_and_the_healthy_are_said_to_be(run_folder: Path)
     ]  # fmt: skip
     assert found.validation[0].lines == {"kid": ((200.0, 400.0, 600.0), (0.5, 0.25, 100 / 600))}
     assert (found.ill, found.health_lead) == (False, "None of 2 diseases was found.")
-    assert [cell.text for cell in found.health.rows[0]] == ["Mode collapse", "healthy", "0.800", "under 0.300", "how <they> differ"]
+    assert [cell.text for cell in found.health.rows[0]] == ["Mode collapse", "healthy", "0.800", "under 0.3", "how <they> differ"]
 
 
 def test_an_illness_is_named_with_what_to_do(tmp_path: Path) -> None:

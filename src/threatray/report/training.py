@@ -145,7 +145,7 @@ def _health(findings: Sequence[Mapping[str, Any]]) -> Table:
                 label(str(one.get("disease", "?")).replace("_", " ").capitalize()),
                 label(one.get("verdict")),
                 figure(one.get("figure")),
-                label(f"{side} {figure(one.get('limit')).text}"),
+                label(f"{side} {one['limit']:g}" if isinstance(one.get("limit"), int | float) else None),
                 label(one.get("what")),
             )
         )

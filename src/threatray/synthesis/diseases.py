@@ -16,8 +16,9 @@ from threatray.errors import ConfigError
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.step import CycleGanNets
 
-_GRID: Final = 8
-"""Objects are compared in this many cells a side."""
+_CELL: Final = 2
+"""Objects are compared in cells of this many pixels a side."""
+_MOST_COMPARED: Final = 96
 _PERIODS: Final = (2, 4)
 """Pixels between repeats of what upsampling by 2 and by 4 leaves."""
 
@@ -154,7 +155,7 @@ def mode_collapse(fake_b: torch.Tensor, photos: DomainSet, signatures: DomainSet
     real, real_mask = _parts(signatures)
     made_cells, real_cells = _cells(fake_b, photos.tensors[:, -1:]), _cells(real, real_mask)
     for index in range(len(photos.class_names)):
-        a, b = photos.of_class(index), signatures.of_class(index)
+        a, b = _evenly(photos.of_class(index)), _evenly(signatures.of_class(index))
         if len(a) > 1 and len(b) > 1:
             each = [_mean_off_diagonal(_distances(_some(made_cells, a), _some(made_cells, a)))]
             each.append(_mean_off_diagonal(_distances(_some(real_cells, b), _some(real_cells, b))))
@@ -223,8 +224,9 @@ def memorised(
         if other_cells is not None and len(other):
             theirs += _distances(_some(other_cells, other), seen).min(axis=1).tolist()
         else:
-            among = _distances(seen, seen)
-            np.fill_diagonal(among, np.inf)
+            rows = _evenly(np.arange(len(b)))
+            among = _distances(_some(seen, rows), seen)
+            among[np.arange(len(rows)), rows] = np.inf  # not the distance to itself
             theirs += among.min(axis=1).tolist()
     mine, theirs = ([one for one in some if np.isfinite(one)] for some in (mine, theirs))  # objects that share no cell say nothing
     yardstick = float(np.median(theirs)) if theirs and mine else 0.0
@@ -312,13 +314,14 @@ def examine_health(
     with torch.no_grad():
         fake_b = translator(image, mask, photos.class_index)
         judged = nets.gen_ab(image, mask, photos.class_index)
-    real = held_back or learned_from
+    some = learned_from.part(_evenly(np.arange(len(learned_from))))
+    real = held_back or some
     return (
-        draws_nothing(fake_b, mask, learned_from, chosen),
+        draws_nothing(fake_b, mask, some, chosen),
         mode_collapse(fake_b, photos, learned_from, chosen),
         *([steganography(nets, judged, photos, chosen, seed)] if isinstance(nets, CycleGanNets) else []),
         memorised(fake_b, photos, learned_from, held_back, chosen),
-        checkerboard(fake_b, mask, learned_from, chosen),
+        checkerboard(fake_b, mask, some, chosen),
         imbalance(nets, judged, photos, real, chosen),
     )
 
@@ -328,11 +331,9 @@ def _parts(domain: DomainSet) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _cells(image: torch.Tensor, mask: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(N, C, cells) mean inside the object and (N, cells) whether the object fills at least half the cell."""
-    inside = (mask >= 0.999).to(image.dtype)  # a pixel on the edge is part air
-    share = functional.adaptive_avg_pool2d(inside, _GRID)
-    mean = functional.adaptive_avg_pool2d(image * inside, _GRID) / share.clamp(min=1e-6)
-    return mean.flatten(2).numpy(), (share[:, 0] >= 0.5).flatten(1).numpy()
+    """(N, C, cells) mean of each cell and (N, cells) whether the object fills it; what is part air would tell of outlines."""
+    filled = functional.avg_pool2d((mask >= 0.999).to(image.dtype), _CELL)[:, 0] >= 0.999
+    return functional.avg_pool2d(image, _CELL).flatten(2).numpy(), filled.flatten(1).numpy()
 
 
 def _some(cells: tuple[NDArray[np.float32], NDArray[np.bool_]], places: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -353,6 +354,13 @@ def _distances(
         some = both.any(axis=1)
         found[row, some] = np.nanmedian(apart[some], axis=1)
     return found
+
+
+def _evenly(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most so many of the places, evenly spaced: thousands of pairs take minutes and say no more."""
+    if len(places) <= _MOST_COMPARED:
+        return places
+    return places[np.linspace(0, len(places) - 1, _MOST_COMPARED).round().astype(np.int64)]
 
 
 def _mean_off_diagonal(distances: NDArray[np.float64]) -> float:

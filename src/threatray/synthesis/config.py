@@ -245,9 +245,11 @@ class TrainConfig:
             raise ConfigError(
                 f"train: the U-Net halves the canvas {levels} times, so size must be a multiple of {2**levels}, got {self.size}."
             )
-        if self.preset in (Preset.PAPER, Preset.PAPER_6) and self.size < 24:
+        least_side = 3 * 2**self.paper.disc_layers if self.paper.disc_layers else 1
+        if not self.preset.light and self.size < least_side:
             raise ConfigError(
-                f"train: the 70x70 PatchGAN leaves nothing of a canvas under 24 px, got {self.size}. Take tiny, or a larger size."
+                f"train: a PatchGAN of {self.paper.disc_layers} layers leaves nothing of a canvas under {least_side} px, got {self.size}. "
+                "Take tiny, fewer paper.disc_layers, or a larger size."
             )
         if self.preset.light and (self.condition is not Condition.MASK_AND_CLASS or self.paper != PaperNetworks()):
             raise ConfigError(

@@ -81,7 +81,8 @@ def _pictures(
     dataset = read_cyclegan(folder, ReadOptions(strict=strict)).collect()
     entries = [entry for entry in dataset.entries if domain in entry.image_labels]
     wanted = [entry for entry in entries if entry.part == part] or [entry for entry in entries if entry.part == "train"]
-    items, refused = [], list(dataset.set_aside)
+    letter = "A" if domain == DOMAIN_A else "B"
+    items, refused = [], [one for one in dataset.set_aside if one.item.split("/")[0].endswith(letter)]
     for entry in sorted(wanted, key=lambda one: one.id):
         try:
             assert entry.image_path is not None
@@ -91,7 +92,6 @@ def _pictures(
                 raise
             refused.append(SetAside(entry.id, str(error)))
     if not items:
-        letter = "A" if domain == DOMAIN_A else "B"
         raise DataError(f"{folder}: no readable picture in train{letter}. Expected photos in trainA and X-ray pictures in trainB.")
     return tuple(items), tuple(refused)
 

@@ -69,7 +69,7 @@ def translate(config: TranslateConfig, photos: Path, signatures: Path | None, tr
         lost_signatures: tuple[SetAside, ...] = ()
         if signatures is not None and config.runtime is not Runtime.ONNX:
             real, lost_signatures = signatures_in(signatures, strict=run.strict)
-        names = sorted({item.class_name for item in (*crops, *real)})
+        names = sorted({crop.class_name for crop in crops} | {signature.class_name for signature in real})
         translator = open_translator(train, config.runtime, names, size=config.canvas, whole=whole)
         verdicts, kept = [], {ACCEPTED: [], REJECTED: []}  # type: ignore[var-annotated]
         with _threads(config, translator), run.progress.task("translate", "photo") as update:

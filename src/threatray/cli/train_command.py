@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from threatray.cli.common import Common
 from threatray.pipeline.stages.train_stage import train as train_stage
+from threatray.pipeline.together import writes
 from threatray.synthesis.config import TrainConfig
 
 
@@ -23,6 +24,8 @@ def train(
 ) -> int:
     """Train a CycleGAN from photo crops (A) to X-ray signatures (B).
 
+    On several GPUs or machines: ``torchrun --nproc-per-node 2 -m threatray train ...`` trains on shares of every batch.
+
     Ctrl-C saves; the same command goes on from there and ends with the same bytes as an undisturbed training.
 
     Args:
@@ -34,4 +37,5 @@ def train(
             --weights.lambda-cycle-a 10 --weights.lambda-cycle-b 10 --weights.lambda-identity 0.5 --weights.no-covered-patches.
         config: Networks, losses, length.
     """
-    return common.finish(out, train_stage(config, photos, signatures, out, common.run(), start_from))
+    manifest = train_stage(config, photos, signatures, out, common.run(), start_from)
+    return common.finish(out, manifest) if writes() else 0

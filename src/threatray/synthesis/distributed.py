@@ -85,6 +85,12 @@ def tell(value: str | None) -> str | None:
     return said[0]
 
 
+def wait_for_all() -> None:
+    """Go on when every process has come here."""
+    if processes() > 1:
+        distributed.barrier()
+
+
 def share_of(items: Dataclass) -> Dataclass:
     """This process's part of a dataclass of arrays or tensors whose first axis is the batch.
 
@@ -125,7 +131,7 @@ def mean_over_processes(value: torch.Tensor) -> torch.Tensor:
     return total / processes()
 
 
-def averaged(losses: Dataclass) -> Dataclass:
+def mean_losses(losses: Dataclass) -> Dataclass:
     """A dataclass of plain numbers, each the mean over processes."""
     if processes() == 1:
         return losses

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from threatray.errors import ConfigError
+from threatray.synthesis.distributed import gathered, share_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +50,13 @@ class ImagePool:
         return len(self._kept)
 
     def query(self, fakes: Judged, rng: np.random.Generator) -> Judged:
-        """Fakes for the discriminator, as many as came in, cut from the graph unless the pool is off."""
+        """Fakes for the discriminator, as many as came in, cut from the graph unless the pool is off.
+
+        Where several processes train together, all fakes go into one pool that each of them keeps, and each gets its share.
+        """
         if self.size == 0:
             return fakes
+        fakes = gathered(fakes)  # every process keeps the same pool
         chosen: list[Judged] = []
         for place in range(len(fakes)):
             one = slice(place, place + 1)
@@ -65,7 +70,7 @@ class ImagePool:
                 self._kept[slot] = new
             else:
                 chosen.append(new)
-        return _joined(chosen)
+        return share_of(_joined(chosen))
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors that ``load_state_dict`` takes back."""

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from threatray.synthesis.config import Adversarial
+from threatray.synthesis.distributed import mean_over_processes
 
 
 def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Adversarial, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -42,7 +43,7 @@ def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Advers
             each = functional.binary_cross_entropy_with_logits(head, target, reduction="none")
         if mask is not None and head.ndim == 4:
             covered = (functional.adaptive_max_pool2d(mask, head.shape[-2:]) > 0.0).to(each.dtype)
-            terms.append((each * covered).sum() / covered.sum().clamp(min=1.0))
+            terms.append((each * covered).sum() / mean_over_processes(covered.sum()).clamp(min=1.0))
         else:
             terms.append(each.mean())
     return torch.stack(terms).mean()

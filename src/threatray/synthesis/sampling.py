@@ -13,6 +13,7 @@ from torch.nn import functional
 from threatray.core import FloatArray
 from threatray.errors import DataError
 from threatray.synthesis.config import AugmentConfig
+from threatray.synthesis.distributed import share_of
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.step import Batch
 
@@ -96,7 +97,8 @@ class PairSampler:
         )
 
     def apply(self, plan: BatchPlan) -> Batch:
-        """Build the batch that a plan describes; no randomness."""
+        """Build the batch that a plan describes, or this process's share of it; no randomness."""
+        plan = share_of(plan)
         photos = _warped(self._a.tensors[torch.from_numpy(plan.index_a)], plan.affine_a)
         signatures = _warped(self._b.tensors[torch.from_numpy(plan.index_b)], plan.affine_b)
         mask_a, mask_b = photos[:, -1:], signatures[:, -1:]

@@ -16,6 +16,7 @@ from threatray.core import derive, stream
 from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.synthesis.checkpoint import load_checkpoint, save_checkpoint
 from threatray.synthesis.config import TrainConfig
+from threatray.synthesis.distributed import agreed, average_gradients
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.hardware import prepare, torch_device
 from threatray.synthesis.image_pool import ImagePool
@@ -134,7 +135,7 @@ class CycleGan:
         began, waited, losses, last_saved = time.perf_counter(), 0.0, None, self.step
         with fixed_threads(self.config.threads):
             while self.step < self.config.steps:
-                if should_stop is not None and should_stop():
+                if should_stop is not None and agreed(should_stop()):
                     break
                 start = time.perf_counter()
                 plan = sampler.draw()
@@ -223,7 +224,7 @@ class CycleGan:
         with torch.no_grad():
             for averaged, current in zip(self.ema.parameters(), self.nets.gen_ab.parameters(), strict=True):
                 averaged.lerp_(current, 1.0 - decay)
-        return losses
+        return mean_losses(losses)
 
     def _check(self, domain_a: DomainSet, domain_b: DomainSet) -> None:
         for name, domain, channels in (("A", domain_a, 3), ("B", domain_b, len(self.channels_b))):
@@ -237,4 +238,6 @@ class CycleGan:
 
 def _adam(nets: list[torch.nn.Module], rate: float) -> torch.optim.Optimizer:
     weights = [weight for net in nets for weight in net.parameters()]
-    return torch.optim.Adam(weights, lr=rate, betas=(0.5, 0.999), foreach=True)
+    optimiser = torch.optim.Adam(weights, lr=rate, betas=(0.5, 0.999), foreach=True)
+    optimiser.register_step_pre_hook(average_gradients)
+    return optimiser

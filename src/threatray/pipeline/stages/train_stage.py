@@ -17,7 +17,9 @@ from threatray.errors import DataError
 from threatray.photos.crop import ObjectCrop
 from threatray.pipeline.interrupts import asked_to_stop
 from threatray.pipeline.picture_folders import holds_pictures, in_channels, photos_in, signatures_in
+from threatray.pipeline.progress import Progress
 from threatray.pipeline.stage import Outcome, Run, plain, run_stage
+from threatray.pipeline.together import one_of_several, run_together, writes
 from threatray.report.pictures import colour_view
 from threatray.synthesis.config import TrainConfig
 from threatray.synthesis.framing import Pose
@@ -34,7 +36,7 @@ _STEPS_BETWEEN_LINES: Final = 5
 
 
 def train(asked: TrainConfig, photos: Path, signatures: Path, out: Path, run: Run, start: Path | None = None) -> RunManifest:
-    """Train photo crops (A) to signatures (B).
+    """Train photo crops (A) to signatures (B); under torchrun, together with its other processes.
 
     Args:
         asked: Networks, losses, length. Pictures without masks are always drawn onto the whole canvas, and ``start`` says which networks.
@@ -47,7 +49,15 @@ def train(asked: TrainConfig, photos: Path, signatures: Path, out: Path, run: Ru
     Raises:
         DataError: A class has photos but no signatures, or the other way round.
     """
+    if not one_of_several():
+        return _train(asked, photos, signatures, out, run, start)
+    from threatray.synthesis.distributed import together
 
+    with together():
+        return _train(asked, photos, signatures, out, run if writes() else replace(run, progress=Progress(quiet=True)), start)
+
+
+def _train(asked: TrainConfig, photos: Path, signatures: Path, out: Path, run: Run, start: Path | None) -> RunManifest:
     def body(work: Path) -> Outcome:
         from threatray.synthesis.domain import DomainSet
         from threatray.synthesis.health import DrawingHealth, StoppedDrawingError
@@ -123,6 +133,8 @@ def train(asked: TrainConfig, photos: Path, signatures: Path, out: Path, run: Ru
         return Outcome(summary, (*lost_photos, *lost_signatures))
 
     inputs = {"photos": photos, "signatures": signatures, **({"start": start} if start else {})}
+    if one_of_several():
+        return run_together(lambda whole: run_stage("train", asked, inputs, out, run, whole), body, out)
     return run_stage("train", asked, inputs, out, run, body)
 
 

@@ -16,7 +16,7 @@ from threatray.core import derive, stream
 from threatray.errors import ConfigError, DataError, ThreatrayError
 from threatray.synthesis.checkpoint import load_checkpoint, save_checkpoint
 from threatray.synthesis.config import TrainConfig
-from threatray.synthesis.distributed import agreed, average_gradients
+from threatray.synthesis.distributed import agreed, average_gradients, mean_losses
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.hardware import prepare, torch_device
 from threatray.synthesis.image_pool import ImagePool

@@ -52,7 +52,7 @@ def test_a_batch_in_parts_has_the_losses_and_gradients_of_the_whole(parts):
     for name, value in vars(whole).items():
         assert getattr(pieces, name) == pytest.approx(value, rel=1e-5), name
     for one, other in zip(got, wanted, strict=True):
-        assert torch.allclose(one, other, atol=1e-6, rtol=1e-4)
+        assert (one - other).norm() <= 1e-4 * other.norm() + 1e-6
 
 
 def test_16_bits_change_the_pictures_a_little_and_leave_weights_and_outputs_in_32():

@@ -63,8 +63,8 @@ class Weights:
             construction and drown the rest. False is as published.
         lambda_moments: Of the difference of mean and spread, over the covered pixels of a batch, between made and real images. Nothing
             else holds the overall density, which generator and discriminator otherwise chase each other through. 0 leaves it out.
-        r1_gamma: Of the discriminators' squared slope on real images, halved as published; 0 leaves it out. Without it the X-ray
-            discriminator may win for good: its slope grows without bound, and the generator is thrown to where tanh has no slope.
+        r1_gamma: Of the discriminators' squared slope on real images, halved as published; 0 leaves it out. A steep X-ray discriminator
+            throws the generator to where tanh has no slope, and may win for good.
         r1_every: Steps between two such penalties, each of which then weighs as much as all that were left out.
         lambda_slope: Of WGAN-GP's penalty; 10 in the paper. The other losses have none.
     """

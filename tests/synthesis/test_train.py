@@ -189,7 +189,7 @@ def test_domains_of_another_size_are_refused():
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"size": 20}, "size must be a multiple of 8"),
         ({"size": 32, "preset": Preset.UNET}, "size must be a multiple of 64, got 32"),
-        ({"size": 16, "preset": Preset.PAPER_6}, "leaves nothing of a canvas under 24 px, got 16. Take tiny"),
+        ({"size": 16, "preset": Preset.PAPER_6}, "a PatchGAN of 3 layers leaves nothing of a canvas under 24 px, got 16. Take tiny"),
         ({"lr_generators": 0.0}, r"lr_generators must lie in \(0, 0.1\]"),
         ({"adam_beta1": 1.0}, r"adam_beta1 must lie in \[0, 1\)"),
         ({"ema_decay": 1.0}, r"ema_decay must lie in \[0, 1\)"),

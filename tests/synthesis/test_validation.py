@@ -65,8 +65,9 @@ def fitted(path, config=CONFIG, figures=FIGURES, stops=()):
     for last in (*stops, None):
         model = CycleGan(config, CLASSES, DUAL_ENERGY, seed=3)
 
-        def examine(current):
-            seen.append(current.step)
+        def examine(current, step):
+            assert step == current.step
+            seen.append(step)
             return {"kid": figures.get(current.step, 1.0), "other": 0.0}
 
         ended = model.fit(

@@ -59,9 +59,9 @@ def test_real_signatures_are_at_no_distance_from_real_ones_and_grey_slabs_are_fa
     canvas = torch.cat([real.tensors[:, :1].repeat(1, 3, 1, 1), real.tensors[:, -1:]], 1)
     stand_ins = DomainSet(canvas, real.class_index, real.ids, real.class_names, PHOTO_CHANNELS)
     measured = Examination(replace(found, held_photos=stand_ins), CONFIG, derive(1, "x"))
-    perfect = SimpleNamespace(ema=lambda image, mask, classes: real.tensors[:, :-1])
-    slab = SimpleNamespace(ema=lambda image, mask, classes: 1 + mask * (torch.zeros(len(image), 2, 16, 16) - 1))
-    blank = SimpleNamespace(ema=lambda image, mask, classes: torch.ones(len(image), 2, 16, 16))
+    perfect = SimpleNamespace(translate=lambda photos, classes: real.tensors[:, :-1])
+    slab = SimpleNamespace(translate=lambda photos, classes: 1 + photos[:, -1:] * (torch.zeros(len(photos), 2, 16, 16) - 1))
+    blank = SimpleNamespace(translate=lambda photos, classes: torch.ones(len(photos), 2, 16, 16))
     figures = [measured(model) for model in (perfect, slab, blank)]
     assert abs(figures[0]["kid"]) < 0.2 * figures[1]["kid"]
     assert figures[0]["fid"] < figures[1]["fid"]

@@ -78,6 +78,19 @@ def test_a_killed_stage_finds_its_unfinished_work(tmp_path: Path) -> None:
     run_stage("bake", Oven(), {}, tmp_path / "out", RUN, go_on)
 
 
+def test_what_a_kill_left_half_written_is_not_part_of_the_result(tmp_path: Path) -> None:
+    def die(folder: Path) -> Outcome:
+        (folder / "deep").mkdir()
+        (folder / "deep" / ".weights.tmp.pt").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_stage("bake", Oven(), {}, tmp_path / "out", RUN, die)
+    made = run_stage("bake", Oven(), {}, tmp_path / "out", RUN, lambda folder: Outcome({}))
+    assert made.outputs == {}
+    assert not list((tmp_path / "out").rglob(".*"))
+
+
 def test_unfinished_work_of_other_settings_is_not_reused(tmp_path: Path) -> None:
     def die(folder: Path) -> Outcome:
         (folder / "half.txt").write_text("half")

@@ -14,7 +14,7 @@ class MeanTranslator:
         self.config, self.class_names, self.channels_b, self.seed = config, class_names, channels_b, seed
         self.means = torch.ones(len(class_names), len(channels_b))
 
-    def fit(self, domain_a, domain_b, *, checkpoint=None, on_progress=None, on_samples=None, should_stop=None):
+    def fit(self, domain_a, domain_b, *, checkpoint=None, on_progress=None, on_samples=None, should_stop=None, examine=None):
         for index in range(len(self.class_names)):
             some = domain_b.tensors[domain_b.of_class(index)]
             self.means[index] = (some[:, :-1] * some[:, -1:]).sum((0, 2, 3)) / some[:, -1:].sum()

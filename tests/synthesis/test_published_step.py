@@ -20,7 +20,9 @@ WIDTH, BLOCKS, SIZE, COUNT = 8, 2, 32, 2
 LAMBDA, IDENTITY, RATE = 10.0, 0.5, 2e-4
 PAPER = PaperNetworks(width=WIDTH, blocks=BLOCKS, disc_width=WIDTH)
 CONFIG = TrainConfig(preset=Preset.PAPER, size=SIZE, batch_size=COUNT, condition=Condition.NONE, paper=PAPER)
-WEIGHTS = Weights(lambda_cycle_a=LAMBDA, lambda_cycle_b=LAMBDA, lambda_identity=IDENTITY, covered_patches=False, lambda_moments=0.0, r1_gamma=0.0)
+WEIGHTS = Weights(
+    lambda_cycle_a=LAMBDA, lambda_cycle_b=LAMBDA, lambda_identity=IDENTITY, covered_patches=False, lambda_moments=0.0, r1_gamma=0.0
+)
 FROZEN = {
     "adversarial_b": 1.4342482544595725,
     "adversarial_a": 3.141138614238379,

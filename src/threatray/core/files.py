@@ -7,20 +7,23 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from threatray.errors import DataError
+
+UNFINISHED: Final = ".*.tmp*"
+"""Names of files that a killed process may leave half written."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary name beside ``path`` to write to; it becomes ``path`` only when the block ends well.
 
-    A killed process leaves at most a ``*.tmp`` file that the next writer of the same path overwrites.
+    A killed process leaves at most one ``UNFINISHED`` file, which the next writer of the same path overwrites.
     """
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")  # as UNFINISHED says
     try:
         yield temporary
         temporary.replace(path)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from threatray import __version__
-from threatray.core.files import read_json, sha256_of_file, write_json
+from threatray.core.files import UNFINISHED, read_json, sha256_of_file, write_json
 from threatray.core.manifest import MANIFEST_NAME, RunManifest, SetAside
 from threatray.errors import ConfigError, DataError, StorageError
 from threatray.pipeline.progress import Progress
@@ -108,7 +108,8 @@ def run_stage(
             work = _working_folder(asked, out)
             run.progress.say(f"{name}: working ({out})")
             outcome = body(work)
-            for path in (work / _ASKED, *work.rglob(f"*{LEDGER_SUFFIX}")):
+            # a kill may have left a file half written whose writer did not come back to it
+            for path in (work / _ASKED, *work.rglob(f"*{LEDGER_SUFFIX}"), *work.rglob(UNFINISHED)):
                 path.unlink()
             made = RunManifest(
                 stage=asked.stage,

@@ -21,8 +21,9 @@ from threatray.core.image_file import write_png
 from threatray.photos.library import read_crops
 from threatray.pipeline.stages.train_stage import chosen_checkpoint
 from threatray.report.pictures import colour_view
-from threatray.synthesis.diseases import HealthLimits, checkerboard, draws_nothing, memorised, mode_collapse, steganography
+from threatray.synthesis.diseases import checkerboard, draws_nothing, memorised, mode_collapse, steganography
 from threatray.synthesis.domain import DomainSet
+from threatray.synthesis.findings import HealthLimits
 from threatray.synthesis.step import CycleGanNets
 from threatray.synthesis.translate import Translator
 from threatray.tip.library import SignatureLibrary

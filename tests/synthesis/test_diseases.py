@@ -14,8 +14,9 @@ from toy import CLASSES, domains
 from threatray.errors import ConfigError
 from threatray.synthesis import diseases
 from threatray.synthesis.config import Adversarial, Preset, Weights
-from threatray.synthesis.diseases import Disease, Finding, HealthLimits, examine_health
+from threatray.synthesis.diseases import examine_health
 from threatray.synthesis.domain import DomainSet
+from threatray.synthesis.findings import Disease, Finding, HealthLimits
 from threatray.synthesis.image_pool import Judged
 from threatray.synthesis.presets import build_nets
 from threatray.synthesis.step import CycleGanNets, discriminator_loss

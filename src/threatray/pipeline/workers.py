@@ -25,6 +25,10 @@ Result = TypeVar("Result")
 LEDGER_SUFFIX = ".ledger"
 """Files of this suffix in a stage's working folder are its memory of finished items; they are not outputs."""
 
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+"""Names of ``mallopt``'s parameters, from malloc.h."""
+
 _AHEAD: Final = 8
 """Jobs handed out for each process before the oldest is waited for."""
 
@@ -252,9 +256,29 @@ def _start_worker(parent: int, function: Callable[[Any, Any], Any], shared: Any)
     def job(item: Any) -> Any:
         return function(shared, item)
 
+    import cv2
+
     _job = job
+    cv2.setNumThreads(1)  # the processes share the cores; threads of their own would only push each other aside
+    _keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _keep_memory() -> None:
+    """Let the C library keep what arrays free, instead of giving it back and asking again for each picture.
+
+    Asking costs a page fault and a cleared page each time, which two processes do in each other's way; the most that is kept is what was in
+    use at once.
+    """
+    import ctypes
+    import ctypes.util
+
+    name = ctypes.util.find_library("c")
+    tune = getattr(ctypes.CDLL(name), "mallopt", None) if name else None
+    if tune is not None:  # the GNU library has it
+        for parameter, value in ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, (1 << 31) - 1)):
+            tune(parameter, value)
 
 
 def _leave_with(parent: int) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,22 @@ def test_features_are_stated_with_every_score(run_folder: Path) -> None:
     assert found.features == "domain_encoder(seed 7)"
     assert {row[4].text for row in found.scores.rows} == {"domain_encoder(seed 7)"}
     assert found.scores.rows[0][1].detail == "0.0171 to 0.0277"
+
+
+def test_features_have_a_column_only_where_they_differ(run_folder: Path, tmp_path: Path) -> None:
+    one = build_fidelity(RunFolder(run_folder))
+    own = Path(shutil.copytree(run_folder, tmp_path / "own"))
+    path = own / "score" / "score.json"
+    score = read_json(path)
+    others = [{**each, "extractor": "inception"} for each in score["scores"] if str(each["name"]).startswith("KID(")]
+    write_json(path, {**score, "scores": [*score["scores"], *others]})
+    two = build_fidelity(RunFolder(own))
+    assert one is not None
+    assert two is not None
+    assert "Features" not in [column.title for column in one.sets.columns]
+    assert one.sets.caption.endswith(", in the features domain_encoder(seed 7)")
+    assert {row[-1].text for row in two.sets.rows} == {"domain_encoder(seed 7)", "inception"}
+    assert two.sets.caption.endswith("intervals")
 
 
 def test_ways_of_making_stand_beside_each_other(run_folder: Path) -> None:

@@ -120,18 +120,22 @@ def _sets(scores: Sequence[Mapping[str, Any]]) -> Table:
             measure, arm, against = found.groups()
             row = rows.setdefault((str(one.get("extractor")), arm), {})
             row[measure] = figure(one.get("value"), one.get("low"), one.get("high"))
+    extractors = tuple(dict.fromkeys(extractor for extractor, _ in rows))  # the domain encoder's first, as they were written
+    several = len(extractors) > 1
+    of_features = (Column("Features", numeric=False, hint="figures in different features cannot be compared"),) if several else ()
     columns = (
         Column("Made by", numeric=False),
         *(Column(name, hint=f"{'lower' if name in ('KID', 'FID') else 'higher'} is closer") for name in _MEASURES),
-        Column("Features", numeric=False, hint="figures in different features cannot be compared"),
+        *of_features,
     )
     cells = tuple(
-        (label(arm), *(row.get(measure, label(None)) for measure in _MEASURES), label(extractor))
-        for name in dict.fromkeys(extractor for extractor, _ in rows)  # the domain encoder's first, as they were written
+        (label(arm), *(row.get(measure, label(None)) for measure in _MEASURES), *([label(extractor)] if several else []))
+        for name in extractors
         for (extractor, arm), row in rows.items()
         if extractor == name
     )
-    return Table(f"Each way of making signatures against {against}, with 95 % intervals", columns, cells)
+    where = "" if several or not extractors else f", in the features {extractors[0]}"
+    return Table(f"Each way of making signatures against {against}, with 95 % intervals{where}", columns, cells)
 
 
 _SCORE_COLUMNS = (

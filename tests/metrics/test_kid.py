@@ -38,6 +38,19 @@ def test_is_unbiased_for_equal_distributions():
     assert abs(np.mean(estimates)) < 4 * np.std(estimates) / np.sqrt(len(estimates))
 
 
+def test_kernels_kept_whole_and_in_blocks_give_the_same_score(monkeypatch):
+    rng = np.random.default_rng(4)
+    first, second = rng.normal(size=(30, 3)), rng.normal(size=(40, 3))
+
+    def score():
+        found = kid(first, second, extractor="x", rng=np.random.default_rng(0), subsets=10)
+        return found.value, found.low, found.high
+
+    whole = score()
+    monkeypatch.setattr("threatray.metrics.kid._MOST_KEPT", 0)
+    assert score() == pytest.approx(whole, rel=1e-9)
+
+
 def test_the_interval_covers_zero_for_equal_distributions_about_as_often_as_it_says():
     rng = np.random.default_rng(2)
     hits = 0

@@ -31,7 +31,7 @@ from threatray.synthesis.presets import nets_of
 from threatray.synthesis.step import Batch, Optimisers, Pools, train_step
 from threatray.synthesis.train import _adam
 
-WEIGHTS = Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, lambda_identity=0.5, covered_patches=False)
+WEIGHTS = Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, lambda_identity=0.5, covered_patches=False, lambda_moments=0.0, r1_gamma=0.0)
 
 
 def pictures(size, batch):
@@ -65,7 +65,8 @@ class Ours:
         for name, net in self.nets.named().items():
             net.core.load_state_dict(getattr(plain, name).state_dict())
         prepare(self.nets.named().values(), precision, torch.device("cpu"), compiled=compiled)
-        self.optimisers = Optimisers(_adam([self.nets.gen_ab, self.nets.gen_ba], 2e-4), _adam([self.nets.disc_a, self.nets.disc_b], 2e-4))
+        nets = self.nets
+        self.optimisers = Optimisers(_adam([nets.gen_ab, nets.gen_ba], 2e-4, 0.5), _adam([nets.disc_a, nets.disc_b], 2e-4, 0.5))
         self.pools, self.rng = Pools(ImagePool(50), ImagePool(50)), np.random.default_rng(0)
         real_a, real_b = pictures(options.size, batch)
         mask = torch.ones(batch, 1, options.size, options.size)

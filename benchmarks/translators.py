@@ -80,7 +80,8 @@ def trained(data: Data, config: TrainConfig, seed: int) -> tuple[Any, dict[str, 
 
 
 def gflop(data: Data, config: TrainConfig) -> float:
-    """Of one step, forward and backward of everything (mean of a few: mirroring and patches change little)."""
+    """Of one step, forward and backward of everything but R1, which comes every few steps and which torch's counter cannot follow."""
+    config = replace(config, weights=replace(config.weights, r1_gamma=0.0))
     a, b = data.domains(config)
     model: Any = make_translator(config, data.classes, b.channels, seed=0)
     sampler = PairSampler(a, b, config.batch_size, config.augment, stream(0, "sampler"))

@@ -89,7 +89,7 @@ def main() -> None:
     with torch.no_grad():
         healthy = torch.cat(
             [
-                1 + m * (translator._generator.inside(i, m, c) - 1)
+                1 + m * (translator.generator.inside(i, m, c) - 1)
                 for i, m, c in zip(image.split(32), mask.split(32), photos.class_index.split(32), strict=True)
             ]
         )

@@ -66,6 +66,10 @@ def together() -> Iterator[Group]:
     if not asked_for():
         yield Group(0, 1)
         return
+    # Its functions have the process group of the time of their import as a default argument. An optimiser imports them at its first step,
+    # and from then on the group outlives its destruction: its threads run into the interpreter's end, which sometimes aborts the process.
+    from torch.distributed.nn import functional  # noqa: F401
+
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))

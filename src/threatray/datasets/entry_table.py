@@ -73,10 +73,8 @@ class EntryTable:
         path = str(entry.image_path or entry.high_path)
         path = "\0" + path[len(self._root) :] if path.startswith(self._root) else path  # NUL: below the root
         self._paths.append(path.encode("utf-8", "surrogateescape"))
-        if len(entry.things):
-            numbers = [self._number_of(label) for label in entry.labels]
-            things = zip(numbers, entry.boxes.tolist(), strict=True)
-            self._things.append(b"".join(_THING.pack(number, *box) for number, box in things))
+        for label, box in zip(entry.labels, entry.boxes.tolist(), strict=True):
+            self._things.append(_THING.pack(self._number_of(label), *box))
         part = entry.part if entry.part in self._parts or len(self._parts) < _MOST_PARTS else _FURTHER
         numbered = _NUMBERED.search(entry.group) or _NUMBERED.search(entry.id)
         self._frames.append(

@@ -62,21 +62,21 @@ class QuantileSketch:
     """
 
     def __init__(self, exact_up_to: int | None = None) -> None:
-        self._limit = EXACT_UP_TO if exact_up_to is None else exact_up_to
         self._waiting = array("d")
+        self._most_waiting = EXACT_UP_TO if exact_up_to is None else exact_up_to
         self._binned = False
         self._bins: Counter[int | None] = Counter()
-        self._count = 0
+        self._in_bins = 0
         self._low, self._high = math.inf, -math.inf
 
     def __len__(self) -> int:
-        return self._count
+        return self._in_bins + len(self._waiting)
 
     def add(self, value: float) -> None:
         """One value, not negative."""
-        self._count += 1
-        self._waiting.append(value)
-        if len(self._waiting) > (_AT_ONCE if self._binned else self._limit):
+        waiting = self._waiting
+        waiting.append(value)
+        if len(waiting) > self._most_waiting:
             self._to_bins()
 
     def extend(self, values: Iterable[float]) -> None:
@@ -87,11 +87,12 @@ class QuantileSketch:
     def _to_bins(self) -> None:
         """Count what waits in bins; from the first time on nothing is kept as it is."""
         values = np.array(self._waiting, np.float64)
-        self._waiting, self._binned = array("d"), True
+        self._waiting, self._most_waiting, self._binned = array("d"), _AT_ONCE, True
         if not len(values):
             return
         self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
         self._bins += _in_bins(values)
+        self._in_bins += len(values)
 
     def counted(self) -> Counter[int | None]:
         """Values in each bin, whether or not they are still known exactly; None is the bin of zero."""
@@ -104,7 +105,7 @@ class QuantileSketch:
 
     def quantiles(self) -> Quantiles | None:
         """The quantiles; None without values."""
-        if self._count == 0:
+        if len(self) == 0:
             return None
         if not self._binned:
             return Quantiles.of(self._waiting)
@@ -112,7 +113,7 @@ class QuantileSketch:
         ordered = sorted(self._bins.items(), key=_bin_order)
         values = np.array([0.0 if key is None else 2 * _GROWTH**key / (_GROWTH + 1) for key, _ in ordered])
         reached = np.cumsum([amount for _, amount in ordered])
-        places = np.searchsorted(reached, np.array(_QUANTILES) * (self._count - 1), side="right")
+        places = np.searchsorted(reached, np.array(_QUANTILES) * (len(self) - 1), side="right")
         found = np.clip(values[np.minimum(places, len(values) - 1)], self._low, self._high)
         found[0], found[-1] = self._low, self._high
         return Quantiles(*(round(float(value), 6) for value in found))

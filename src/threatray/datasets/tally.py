@@ -81,24 +81,26 @@ class Tally:
         self.images += 1
         self.width.add(entry.width)
         self.height.add(entry.height)
-        self.area[entry.is_benign].add(entry.width * entry.height)
-        known = entry.provenance in self.provenance or len(self.provenance) < _MOST_SOURCES
+        benign = entry.is_benign
+        self.area[benign].add(entry.width * entry.height)
+        known = len(self.provenance) < _MOST_SOURCES or entry.provenance in self.provenance
         self.provenance[entry.provenance if known else _FURTHER] += 1
         self.dual_energy += entry.has_dual_energy
         labels = entry.labels
         self.threats += bool(labels)
-        self.benign += entry.is_benign
+        self.benign += benign
         self.whole_only += not labels and bool(entry.image_labels)
         for name, said in ((entry.part, self.parts), (entry.difficulty, self.difficulties), (entry.view, self.views)):
             if name:
                 one = said.setdefault(name if name in said or len(said) < _MOST_PARTS else _FURTHER_PARTS, PartTally())
                 one.images += 1
-                one.threats += not entry.is_benign
-                one.benign += entry.is_benign
-        for name in {*entry.image_labels} - {*labels}:
-            self._of(name).whole_images += 1
+                one.threats += not benign
+                one.benign += benign
+        if entry.image_labels:
+            for name in {*entry.image_labels} - {*labels}:
+                self._of(name).whole_images += 1
         if measured is not None and not measured.fingerprint.fault:
-            self.bag_area[entry.is_benign].add(measured.bag_area)
+            self.bag_area[benign].add(measured.bag_area)
         self.things_per_image[len(labels)] += 1
         if labels:
             self._count_things(entry, measured)
@@ -112,13 +114,14 @@ class Tally:
         return found
 
     def _count_things(self, entry: Entry, measured: Measurement | None) -> None:
-        distinct = sorted(set(entry.labels))
+        distinct = sorted({*entry.labels})
         self.classes_per_image[len(distinct)] += 1
         for place, name in enumerate(distinct):
             self._of(name).images += 1
             for other in distinct[place + 1 : _MOST_TOGETHER]:
                 self.together[name, other] += 1
-        self.masks += sum(one is not None for one in entry.segmentations)
+        if entry.segmentations:
+            self.masks += sum(one is not None for one in entry.segmentations)
         boxes: list[Box] = entry.boxes.tolist()
         hidden = measured.things if measured is not None else ()
         for number, (name, box) in enumerate(zip(entry.labels, boxes, strict=True)):

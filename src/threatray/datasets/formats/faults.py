@@ -7,8 +7,8 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -125,9 +125,8 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class CheckedBox:
-    """A box within its image, and how far it had reached outside."""
+class CheckedBox(NamedTuple):
+    """A box within its image, and how far it had reached outside; a tuple because there is one a thing, and tuples are made quickly."""
 
     box: Box
     overshoot: float
@@ -183,7 +182,7 @@ def _shown(corners: Sequence[object]) -> str:
 
 def annotations_of(boxes: Sequence[Box], labels: Sequence[str]) -> Annotations:
     """Boxes and labels as one value."""
-    array: FloatArray = np.array(boxes, np.float32).reshape(-1, 4)
+    array: FloatArray = np.array(boxes, np.float32) if boxes else np.zeros((0, 4), np.float32)
     return Annotations(array, tuple(labels))
 
 
@@ -234,7 +233,7 @@ class Locator:
 
     def __init__(self, folders: Iterable[Path], root: Path) -> None:
         self._asked = tuple(folders)
-        self._folders = tuple(dict.fromkeys(str(folder) for folder in self._asked if folder.is_dir()))
+        self._folders = {str(folder): folder for folder in self._asked if folder.is_dir()}
         self._root = root
         self._inside: dict[str, bool] = {}
 
@@ -247,7 +246,8 @@ class Locator:
         Raises:
             DataError: In none of them, or a link leads out of the dataset.
         """
-        for folder in self._folders:
+        name = str(name)
+        for folder, parent in self._folders.items():
             path = f"{folder}/{name}"
             try:
                 mode = os.lstat(path).st_mode
@@ -256,14 +256,14 @@ class Locator:
             if stat.S_ISLNK(mode):
                 inside, usable = stays_inside(Path(path), self._root), Path(path).is_file()
             else:
-                inside, usable = self._is_inside(path.rpartition("/")[0]), stat.S_ISREG(mode)
+                inside, usable = self._is_inside(folder if "/" not in name else path.rpartition("/")[0]), stat.S_ISREG(mode)
             if not usable:
                 continue
             if not inside:
                 raise DataError(f"image {name} is a link that leads out of the dataset")
-            return Path(path)
+            return parent / name
         where = ", ".join(dict.fromkeys((folder.name or str(folder)) + "/" for folder in self._asked))
-        raise DataError(f"its image {str(name)[:200]} is missing (looked in {where})")
+        raise DataError(f"its image {name[:200]} is missing (looked in {where})")
 
     def _is_inside(self, folder: str) -> bool:
         known = self._inside.get(folder)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from xml.etree.ElementTree import Element  # nosec: the type alone; voc_xml parses, and refuses every DTD
 
 from threatray.core import Provenance
 from threatray.core.image_file import MAX_PIXELS
@@ -115,17 +116,19 @@ class _Reader:
         self.counts = _Counts()
 
     def entries(self) -> Iterator[Entry]:
-        any_sound = False
-        for name, candidates in self._paired():
-            try:
-                entry = self._entry(name, candidates)
-            except DataError as error:
-                self.faults.add(name, str(error))
-                continue
-            any_sound = True
-            self.counts.used += 1
-            yield entry
-        if not any_sound:
+        folder = os.open(self.annotations, os.O_RDONLY)
+        try:
+            for name, candidates in self._paired():
+                try:
+                    entry = self._entry(name, candidates, folder)
+                except DataError as error:
+                    self.faults.add(name, str(error))
+                    continue
+                self.counts.used += 1
+                yield entry
+        finally:
+            os.close(folder)
+        if not self.counts.used:
             first = self.faults.found[0] if self.faults.found else None
             reason = f"{len(self.faults.found)} set aside, the first: {first.item}: {first.reason}" if first else "it has no XML files"
             raise DataError(f"{self.layout.annotations}: holds no usable annotation ({reason}).")
@@ -161,42 +164,35 @@ class _Reader:
             while ahead is not None and ahead[0] == stem:
                 candidates.append(ahead[1])
                 ahead = next(following, None)
-            yield name, sorted(candidates)
+            yield name, sorted(candidates) if len(candidates) > 1 else candidates
 
-    def _entry(self, name: str, candidates: list[str]) -> Entry:
-        tree = parse_annotation(f"{self.annotations}/{name}", self.resolved)
-        objects = []
-        said: dict[str, Any] = {}
-        for child in tree:
-            if child.tag == "object":
-                objects.append(child)
-            else:
-                said.setdefault(child.tag, child)
-        filename = _said(said, "filename")
+    def _entry(self, name: str, candidates: list[str], folder: int) -> Entry:
+        tree = parse_annotation(f"{self.annotations}/{name}", self.resolved, folder)
+        objects = tree.findall("object")
+        filename = _said(tree, "filename")
         stem = name[:-4]
         image = self._image(stem, filename, candidates)
-        height, width = self._size(said.get("size"), image)
+        height, width = self._size(tree.find("size"), image)
         boxes: list[Box] = []
         labels: list[str] = []
         for place, thing in enumerate(objects, 1):
-            held = _children(thing)
             try:
-                label, corners = _thing(held)
+                label, corners = _thing(thing)
                 checked = checked_box(corners, width, height)
             except DataError as error:
                 self.faults.add(f"{name}, object {place}", str(error))
                 continue
             if checked.overshoot:
                 self.faults.clipped(f"{name}, object {place}", checked.overshoot)
-            self.counts.difficult += _said(held, "difficult") == "1"
-            self.counts.truncated += _said(held, "truncated") == "1"
+            self.counts.difficult += _said(thing, "difficult") == "1"
+            self.counts.truncated += _said(thing, "truncated") == "1"
             boxes.append(checked.box)
             labels.append(label)
         if objects and not boxes:
             raise DataError("every box of it is broken; without them it would pass for benign")
         own = image_id(image.name)
         older = filename.replace("\\", "/").rpartition("/")[2]
-        source = _children(said["source"]) if "source" in said else {}
+        source = tree.find("source")
         words = (_said(source, "database") or "unknown", _said(source, "licence") or "unknown")
         return Entry(
             id=own,
@@ -204,7 +200,7 @@ class _Reader:
             width=width,
             height=height,
             things=annotations_of(boxes, labels),
-            group=_said(said, "group") or _stem(older) or own,
+            group=_said(tree, "group") or _stem(older) or own,
             provenance=self._provenance(words),
             part=self.parts.of(stem),
         )
@@ -230,10 +226,9 @@ class _Reader:
             raise DataError(f"another annotation describes {image.name} already")
         return image
 
-    def _size(self, given: Any, image: Path) -> tuple[int, int]:
+    def _size(self, given: Element | None, image: Path) -> tuple[int, int]:
         """(height, width): of the file, or as annotated where headers shall not be read."""
-        held = {} if given is None else _children(given)
-        high, wide = _said(held, "height") or "0", _said(held, "width") or "0"
+        high, wide = _said(given, "height") or "0", _said(given, "width") or "0"
         if not self.options.headers and high.isdecimal() and wide.isdecimal() and len(high) < 8 and len(wide) < 8:
             height, width = int(high), int(wide)
             if height > 0 and width > 0:
@@ -254,18 +249,9 @@ def _is_annotation(name: str) -> bool:
     return name.endswith(".xml") and not name.startswith(".")  # "._0001.xml" is what a Mac leaves beside 0001.xml
 
 
-def _children(element: Any) -> dict[str, Any]:
-    """The first child of each name."""
-    found: dict[str, Any] = {}
-    for child in element:
-        found.setdefault(child.tag, child)
-    return found
-
-
-def _said(held: Mapping[str, Any], tag: str) -> str:
-    """The text of a child without white space at its ends; empty if there is no such child."""
-    child = held.get(tag)
-    return "" if child is None else (child.text or "").strip()
+def _said(element: Element | None, tag: str) -> str:
+    """The text of the first child of a name without white space at its ends; empty if there is no such child."""
+    return "" if element is None else (element.findtext(tag) or "").strip()
 
 
 def _stem(name: str) -> str:
@@ -274,11 +260,11 @@ def _stem(name: str) -> str:
     return name[:dot] if 0 < dot < len(name) - 1 else name
 
 
-def _thing(held: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
-    name = _said(held, "name")
+def _thing(thing: Element) -> tuple[str, tuple[float, ...]]:
+    name = _said(thing, "name")
     if not name:
         raise DataError("has no <name>")
-    frame = _children(held["bndbox"]) if "bndbox" in held else {}
+    frame = thing.find("bndbox")
     texts = [_said(frame, tag) for tag in _CORNERS]
     try:
         return name, tuple(map(float, texts))

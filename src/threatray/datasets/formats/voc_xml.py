@@ -26,7 +26,7 @@ class _Builder(TreeBuilder):
         raise _RefusedError(name)
 
 
-def parse_annotation(path: Path | str, root: Path) -> Element:
+def parse_annotation(path: Path | str, root: Path, folder: int | None = None) -> Element:
     """The root of an annotation.
 
     Entities can only be declared in a DTD and external ones only be named there, so refusing the DTD refuses XML bombs and
@@ -35,20 +35,21 @@ def parse_annotation(path: Path | str, root: Path) -> Element:
     Args:
         path: The XML.
         root: The dataset's resolved folder, which no link may lead out of.
+        folder: The path's folder as it was opened, where many files of one are read: the system need not walk to it each time.
 
     Raises:
         DataError: A link that leads out, no file, too large, a DTD, no XML, or another element than ``<annotation>``.
     """
-    tree = parse_xml(_content(str(path), root))
+    tree = parse_xml(_content(str(path), root, folder))
     if tree.tag != "annotation":
         raise DataError(f"expected the element <annotation>, got <{str(tree.tag)[:50]}>")
     return tree
 
 
-def _content(path: str, root: Path) -> bytes:
+def _content(path: str, root: Path, folder: int | None = None) -> bytes:
     """A file's bytes in three calls to the system."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path if folder is None else path.rpartition("/")[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise DataError(f"cannot be read ({error.strerror})") from None

@@ -1,6 +1,7 @@
 """Memory and time of `threatray inspect --no-pixels` as a dataset grows: one process a dataset, its own peak.
 
-Usage: ``python benchmarks/inspection_memory.py [--formats coco voc yolo] [--images 100000 300000 1000000] [--scratch FOLDER]``.
+Usage: ``python benchmarks/inspection_memory.py [--formats coco voc yolo] [--images 100000 300000 1000000] [--boxes 1] [--repeats 0] [--scratch FOLDER]``.
+With ``--repeats`` the reader with the count behind it, without the program's start and its page, is timed too, in this process.
 The pictures are links to one small PNG: without pixels nobody looks inside. Boxes are drawn from seed 0.
 """
 
@@ -12,6 +13,7 @@ import os
 import random
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,7 @@ def main() -> int:
     parser.add_argument("--formats", nargs="+", default=["coco", "voc", "yolo"], choices=list(WRITERS))
     parser.add_argument("--images", nargs="+", type=int, default=[100_000, 300_000, 1_000_000])
     parser.add_argument("--boxes", type=int, default=1, help="boxes an image")
+    parser.add_argument("--repeats", type=int, default=0, help="how often to time reading and counting alone")
     parser.add_argument("--scratch", type=Path, default=None, help="where to make them; kept there and used again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -44,7 +47,25 @@ def main() -> int:
                     f"{kind}: {count:,} images, {options.boxes} box(es) each: {peak:.0f} MB, {seconds:.1f} CPU s, {rate:,.0f} images/s",
                     flush=True,
                 )
+                if options.repeats:
+                    rates = sorted(read_and_counted(root) for _ in range(options.repeats))
+                    middle = rates[len(rates) // 2]
+                    print(f"    read and counted: {middle:,.0f} images/s ({rates[0]:,.0f} to {rates[-1]:,.0f}), {1e6 / middle:.1f} us each")
     return 0
+
+
+def read_and_counted(root: Path) -> float:
+    """Images a CPU second, of the streaming reader with every count of the inspection behind it."""
+    from threatray.datasets.formats import stream_dataset
+    from threatray.datasets.formats.format import ReadOptions
+    from threatray.datasets.inspect import Inspector
+
+    began = time.process_time()
+    stream = stream_dataset(root, None, ReadOptions(headers=False))
+    inspector = Inspector(stream.root, stream.classes, pixels=False)
+    for entry in stream.entries:
+        inspector.add(entry)
+    return len(inspector.table) / (time.process_time() - began)
 
 
 def inspected(root: Path, out: Path) -> tuple[float, float]:

@@ -373,6 +373,15 @@ def _uplift(folder: Path, classes: tuple[str, ...], rng: np.random.Generator) ->
                     "detectors": 12,
                 }
             ],
+            "curves": [
+                {
+                    "arm": arm,
+                    "tpr": [0.5, 0.94, 1.0],
+                    "fpr": [0.1, fpr[arm], 0.8],
+                    "reliability": [[0.2, 0.1, 40], [0.7, 0.8, 40]],
+                }
+                for arm in fpr
+            ],
         },
     )
 

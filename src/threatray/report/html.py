@@ -90,6 +90,19 @@ def draw_plots(data: ReportData) -> dict[str, str]:
             drawn[f"measure{place}"] = plots.interval_plot(
                 measure.estimates, name=f"measure{place}", title=measure.title, axis=measure.axis, zero=False, share=True
             )
+        if data.uplift.roc:
+            drawn["roc"] = plots.unit_square(
+                data.uplift.roc, name="roc", title="ROC on the test set", x_axis="FPR", y_axis="TPR", diagonal=False, dots=False
+            )
+            drawn["reliability"] = plots.unit_square(
+                data.uplift.reliability,
+                name="reliability",
+                title="Reliability",
+                x_axis="probability said",
+                y_axis="share with a threat",
+                diagonal=True,
+                dots=True,
+            )
     if data.sweep:
         for place, plot in enumerate(data.sweep.plots):
             drawn[f"sweep{place}"] = plots.changes_by_count(

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"
 PALETTE: Final = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
 
+# And told apart without any colour.
+_DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
+_MARKERS: Final = "osD^vP*X"
+
 # Stand-ins that become the page's own colours, so that one SVG serves light, dark and paper.
 _INK, _FAINT, _GROUND = "#010203", "#040506", "#070809"
 _PAGE_COLOURS: Final = {_INK: "currentColor", _FAINT: "var(--line)", _GROUND: "var(--card)"}
@@ -228,11 +232,10 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, name
         title: Above the plot.
         axis: What the x axis shows.
     """
-    dashes: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
     def draw(axes: Axes) -> None:
         for place, (line, (x, y)) in enumerate(lines.items()):
-            axes.plot(x, y, color=PALETTE[place % len(PALETTE)], linestyle=dashes[place % len(dashes)], linewidth=1.7, label=line)
+            axes.plot(x, y, color=PALETTE[place % len(PALETTE)], linestyle=_DASHES[place % len(_DASHES)], linewidth=1.7, label=line)
         axes.grid(axis="y")
         axes.set_xlabel(axis)
         axes.set_title(title, pad=24)
@@ -240,6 +243,46 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, name
                     handlelength=1.6, columnspacing=1.0)  # fmt: skip
 
     return _drawn(draw, name=name, width=380, height=250)
+
+
+def unit_square(
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    name: str,
+    title: str,
+    x_axis: str,
+    y_axis: str,
+    diagonal: bool,
+    dots: bool,
+) -> str:
+    """Lines of shares against shares, both from 0 to 1: ROC curves, reliability diagrams.
+
+    Args:
+        lines: Name -> (x, y).
+        name: Unique in the page.
+        title: Above the plot.
+        x_axis: What x is.
+        y_axis: What y is.
+        diagonal: Draw where both are equal.
+        dots: Mark every point.
+    """
+
+    def draw(axes: Axes) -> None:
+        if diagonal:
+            axes.plot([0, 1], [0, 1], color=_INK, linewidth=1, linestyle=(0, (3, 2)))
+        for place, (line, (x, y)) in enumerate(lines.items()):
+            axes.plot(x, y, color=PALETTE[place % len(PALETTE)], linestyle=_DASHES[place % len(_DASHES)], linewidth=1.7, label=line,
+                      marker=_MARKERS[place % len(_MARKERS)] if dots else "", markersize=5)  # fmt: skip
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_aspect("equal")
+        axes.grid()
+        axes.set_xlabel(x_axis)
+        axes.set_ylabel(y_axis)
+        axes.set_title(title)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, handlelength=2.2)
+
+    return _drawn(draw, name=name, width=400, height=370 + 18 * len(lines))
 
 
 def paired_dots(groups: Mapping[str, Sequence[tuple[float, float]]], *, name: str, title: str, x_axis: str, y_axis: str) -> str:
@@ -252,7 +295,6 @@ def paired_dots(groups: Mapping[str, Sequence[tuple[float, float]]], *, name: st
         x_axis: What the control is.
         y_axis: What the translation is.
     """
-    markers = "osD^vP*X"
 
     def draw(axes: Axes) -> None:
         everything = np.array([pair for pairs in groups.values() for pair in pairs], float).reshape(-1, 2)
@@ -261,7 +303,7 @@ def paired_dots(groups: Mapping[str, Sequence[tuple[float, float]]], *, name: st
         axes.plot([low - pad, high + pad], [low - pad, high + pad], color=_INK, linewidth=1, linestyle=(0, (3, 2)))
         for place, (group, pairs) in enumerate(groups.items()):
             points = np.array(pairs, float).reshape(-1, 2)
-            axes.plot(points[:, 0], points[:, 1], markers[place % len(markers)], color=PALETTE[place % len(PALETTE)], markersize=5.5,
+            axes.plot(points[:, 0], points[:, 1], _MARKERS[place % len(_MARKERS)], color=PALETTE[place % len(PALETTE)], markersize=5.5,
                       alpha=0.75, markeredgewidth=0, label=group)  # fmt: skip
         axes.set_xlim(low - pad, high + pad)
         axes.set_ylim(low - pad, high + pad)
@@ -285,7 +327,6 @@ def changes_by_count(lines: Mapping[str, Sequence[Estimate]], counts: Sequence[s
         title: Above the plot.
         axis: What the y axis shows.
     """
-    markers = "osD^vP*X"
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=_INK, linewidth=1, linestyle=(0, (3, 2)))
@@ -297,7 +338,7 @@ def changes_by_count(lines: Mapping[str, Sequence[Estimate]], counts: Sequence[s
                 decided = one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
                 if one.low is not None and one.high is not None:
                     axes.plot([x, x], [100 * one.low, 100 * one.high], color=colour, linewidth=2.4, solid_capstyle="round", alpha=0.6)
-                axes.plot([x], [100 * one.value], markers[place % len(markers)], color=colour, markersize=7, markeredgewidth=1.5,
+                axes.plot([x], [100 * one.value], _MARKERS[place % len(_MARKERS)], color=colour, markersize=7, markeredgewidth=1.5,
                           markerfacecolor=colour if decided else _GROUND, label=line if x == at[0] else None)  # fmt: skip
         axes.set_xticks(range(len(counts)), list(counts))
         axes.set_xlim(-0.6, len(counts) - 0.4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,10 @@ class MeasurePlot:
     estimates: tuple[Estimate, ...]
 
 
+Lines = Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
+"""Arm -> (x, y)."""
+
+
 @dataclass(frozen=True)
 class Uplift:
     """The section on the detector experiment.
@@ -38,6 +43,8 @@ class Uplift:
         per_level: TPR and AP50 of each level of difficulty in each arm.
         level_differences: Differences from the baseline in them.
         plots: A few measures over all arms.
+        roc: FPR and TPR of each arm.
+        reliability: Probability and share of threats of each arm.
         suspects: Benign pictures whose labels are worth checking.
         notes: How to read the figures, and what is missing.
     """
@@ -51,6 +58,8 @@ class Uplift:
     per_level: Table
     level_differences: Table
     plots: tuple[MeasurePlot, ...]
+    roc: Lines
+    reliability: Lines
     suspects: Table
     notes: tuple[str, ...]
 
@@ -81,6 +90,8 @@ def build_uplift(folder: RunFolder) -> Uplift | None:
         per_level=_arms(found, found.of_levels, "By difficulty: mean over seeds, 95 % interval"),
         level_differences=_differences(found, found.of_levels, "Differences by difficulty, in points"),
         plots=tuple(_plot(found, measure) for measure in found.overall[:_PLOTTED]),
+        roc={arm_name(one.arm): (one.fpr, one.tpr) for one in found.curves},
+        reliability={arm_name(one.arm): _split(one.reliability) for one in found.curves},
         suspects=_suspects(found),
         notes=found.notes,
     )
@@ -136,3 +147,7 @@ def _plot(found: UpliftFile, measure: Measure) -> MeasurePlot:
     known = [one for arm in found.arms if (one := found.figures.get((arm, measure.name))) is not None]
     estimates = tuple(Estimate(arm_name(one.arm), one.value, one.low, one.high, one.per_seed) for one in known)
     return MeasurePlot(measure.short_title, f"per cent, {measure.better}", estimates)
+
+
+def _split(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(x for x, _ in points), tuple(y for _, y in points)

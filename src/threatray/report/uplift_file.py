@@ -95,6 +95,16 @@ class Suspect:
 
 
 @dataclass(frozen=True)
+class ScoreCurves:
+    """What the scores of an arm say of whole pictures: its ROC curve, and (probability, share with a threat) of bins of pictures."""
+
+    arm: str
+    tpr: tuple[float, ...]
+    fpr: tuple[float, ...]
+    reliability: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class UpliftFile:
     """The experiment's summary; the first measure is the most telling one.
 
@@ -106,6 +116,7 @@ class UpliftFile:
         pictures: Counts of the validation and test sets.
         notes: How to read the figures, and what is missing.
         suspects: Benign pictures whose labels are worth checking, the surest first.
+        curves: ROC curve and reliability of each arm; empty in the files of older versions.
     """
 
     measures: tuple[Measure, ...]
@@ -115,6 +126,7 @@ class UpliftFile:
     pictures: Mapping[str, int]
     notes: tuple[str, ...]
     suspects: tuple[Suspect, ...] = ()
+    curves: tuple[ScoreCurves, ...] = ()
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -169,7 +181,15 @@ def read_uplift(folder: RunFolder) -> UpliftFile | None:
             for one in found.get("suspects") or []
             if (share := _number(one.get("share_above"))) is not None
         ),
+        curves=tuple(_curves(entry) for entry in found.get("curves") or []),
     )
+
+
+def _curves(entry: Mapping[str, Any]) -> ScoreCurves:
+    points = [(x, y) for tpr, fpr in zip(entry.get("tpr") or [], entry.get("fpr") or [], strict=False) if (x := _number(tpr)) is not None
+              and (y := _number(fpr)) is not None]  # fmt: skip
+    bins = [(x, y) for one in entry.get("reliability") or [] if (x := _number(one[0])) is not None and (y := _number(one[1])) is not None]
+    return ScoreCurves(str(entry.get("arm")), tuple(x for x, _ in points), tuple(y for _, y in points), tuple(bins))
 
 
 def _shortcuts(folder: RunFolder) -> list[str]:

@@ -16,6 +16,7 @@ from threatray.uplift.figures import CLASS_PREFIX, LEVEL_PREFIXES, Measure, Resa
 from threatray.uplift.guards import check_comparable
 from threatray.uplift.label_doubts import label_doubts
 from threatray.uplift.results import JobResult
+from threatray.uplift.score_curves import ScoreCurves, score_curves
 from threatray.uplift.statistics import Interval, interval, sign_flip_p
 from threatray.uplift.suspects import Suspect, suspects
 
@@ -89,6 +90,7 @@ class UpliftSummary:
         missing: Sentences on jobs that are not there yet.
         notes: How to read the figures.
         suspects: Benign pictures that look most like threats: labels to check.
+        curves: ROC curve and reliability of each arm.
     """
 
     baseline: str
@@ -101,6 +103,7 @@ class UpliftSummary:
     missing: tuple[str, ...]
     notes: tuple[str, ...]
     suspects: tuple[Suspect, ...] = ()
+    curves: tuple[ScoreCurves, ...] = ()
 
     def figure(self, arm: str, measure: str) -> ArmFigure:
         """The figure of one arm."""
@@ -172,6 +175,7 @@ def summarise(
         tuple(_missing(names, by_arm)),
         (*label_doubts(ordered), *_notes(how, budget, by_arm, len(measures), pairs)),
         suspects(ordered),
+        score_curves(ordered),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,10 @@ def report(folder: Path, out: Path, run: Run) -> RunManifest:
     stages = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")) if path.parent.resolve() != out.resolve()}
     if not stages:
         raise DataError(f"{folder}: holds no finished stage (no */{MANIFEST_NAME}). Give the folder that `threatray run` or `demo` made.")
+
+    # Nothing is drawn here: the report bears the seed of the run that it shows, so that `threatray report FOLDER` is the same stage again.
+    seeds = {RunManifest.read(path).seed for path in stages.values()}
+    run = replace(run, seed=seeds.pop()) if len(seeds) == 1 else run
 
     def body(work: Path) -> Outcome:
         data = write_report(folder, work / REPORT_FILE)

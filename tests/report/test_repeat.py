@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 from threatray.report.data import build
 from threatray.report.folder import RunFolder
 from threatray.report.repeat import build_repeat
+from threatray.report.write import write_report
 
 
 def test_gives_the_command_with_the_seed_of_the_run(own_run: Path) -> None:
@@ -36,3 +38,11 @@ def test_limits_are_those_of_the_run(own_run: Path) -> None:
     limits = build(own_run).limits
     assert any("No detector was trained" in one for one in limits)
     assert not any("embedded phantom" in one for one in limits)
+
+
+def test_a_print_leaves_out_the_settings_of_every_stage(run_folder: Path, tmp_path: Path) -> None:
+    write_report(run_folder, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    opened = re.findall(r'<details class="print"><summary>([^<]*)', page)
+    assert not [name for name in opened if "seed" in name], "settings are opened on paper"
+    assert re.search(r"<details><summary>\w+ \(seed \d+\)", page), "no settings at all"

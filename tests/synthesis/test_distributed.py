@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,23 @@ import torch
 from toy import CLASSES, domains
 
 from threatray.core import DUAL_ENERGY
-from threatray.synthesis.config import TrainConfig
+from threatray.synthesis.config import Adversarial, TrainConfig
 from threatray.synthesis.distributed import agreed, gathered, mean_losses, share_of
 from threatray.synthesis.step import Batch, StepLosses
 from threatray.synthesis.train import CycleGan
 
 CONFIG = TrainConfig(size=16, steps=4, batch_size=4, pool_size=3)
 
+
+def with_loss(adversarial):
+    return replace(CONFIG, weights=replace(CONFIG.weights, adversarial=Adversarial(adversarial)))
+
+
 SCRIPT = """
 import json, pathlib, sys
 import torch
 sys.path.insert(0, sys.argv[1])
-from test_distributed import CONFIG, run
+from test_distributed import run, with_loss
 from threatray.synthesis.distributed import rank, share_of, gathered, agreed, together
 from threatray.synthesis.step import Batch
 with together() as group:
@@ -32,7 +38,7 @@ with together() as group:
     assert mine.real_a.tolist() == whole.real_a[2 * rank() : 2 * rank() + 2].tolist()
     assert all(torch.equal(getattr(gathered(mine), name), getattr(whole, name)) for name in vars(whole))
     assert agreed(rank() == 1) and not agreed(False)
-    losses, model = run()
+    losses, model = run(with_loss(sys.argv[3]))
     with open(f"{sys.argv[2]}/{rank()}.json", "w") as file:
         weights = [float(weight.double().sum()) for net in model.nets.named().values() for weight in net.parameters()]
         json.dump({"losses": losses, "weights": weights, "kept": len(model.state()["pools"]["fake_b"]["image"]), "size": group.size}, file)
@@ -72,13 +78,14 @@ def two_processes(arguments):
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_losses_of_one_on_the_same_batches(tmp_path):
-    ended = two_processes(["-c", SCRIPT, str(Path(__file__).parent), str(tmp_path)])
+@pytest.mark.parametrize("adversarial", ["lsgan", "relativistic"])
+def test_two_processes_have_the_losses_of_one_on_the_same_batches(tmp_path, adversarial):
+    ended = two_processes(["-c", SCRIPT, str(Path(__file__).parent), str(tmp_path), adversarial])
     assert [code for *_, code in ended] == [0, 0], ended
     first, second = (json.loads((tmp_path / f"{place}.json").read_text()) for place in range(2))
     assert first == second  # to the bit: both hold the same networks and report the same losses
     assert (first["size"], first["kept"]) == (2, 3)
-    alone, _ = run()
+    alone, _ = run(with_loss(adversarial))
     assert len(alone) == len(first["losses"]) == 4
     for here, there in zip(alone, first["losses"], strict=True):
         for name, value in here.items():

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threatray.synthesis.config import Adversarial
-from threatray.synthesis.losses import adversarial_loss, cycle_loss, moment_loss, moments, slope_penalty, squared_slope, verdict
+from threatray.synthesis.losses import (
+    adversarial_loss,
+    cycle_loss,
+    moment_loss,
+    moments,
+    relativistic_loss,
+    slope_penalty,
+    squared_slope,
+    verdict,
+)
 
 
 def test_lsgan_by_hand():
@@ -134,3 +143,27 @@ def test_the_pull_of_noisy_moments_is_towards_their_expectation(targets):
     mask = torch.ones(1, 1, 1, 1)
     sum(moment_loss(made, mask, torch.full((1, 1, 1, 1), value), mask) for value in targets).backward()
     assert made.grad.item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_relativistic_loss_is_its_definition():
+    generator = torch.Generator().manual_seed(4)
+    higher, lower = ([torch.randn(count, 1, 4, 4, generator=generator), torch.randn(count, 1, generator=generator)] for count in (3, 5))
+    expected = [
+        0.5 * (((high - low.mean() - 1) ** 2).mean() + ((low - high.mean() + 1) ** 2).mean())
+        for high, low in zip(higher, lower, strict=True)
+    ]
+    assert relativistic_loss(higher, lower).item() == pytest.approx(float(sum(expected)) / 2, rel=1e-5)
+
+
+def test_the_relativistic_loss_counts_covered_patches_alone_on_either_side():
+    high, low = torch.tensor([[[[2.0, 90.0]]]]), torch.tensor([[[[70.0, 0.5]]]])
+    left, right = torch.tensor([[[[1.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0]]]])
+    assert relativistic_loss([high], [low], left, right).item() == pytest.approx((2.0 - 0.5 - 1.0) ** 2)
+
+
+@given(st.floats(-5, 5))
+@settings(deadline=None, max_examples=10)
+def test_what_both_sides_share_means_nothing_to_the_relativistic_loss(shift):
+    high, low = torch.tensor([[0.5, 1.0]]), torch.tensor([[-0.25, 0.0]])
+    moved = relativistic_loss([high + shift], [low + shift]).item()
+    assert moved == pytest.approx(relativistic_loss([high], [low]).item(), abs=1e-4)

@@ -16,6 +16,7 @@ from threatray.synthesis.step import (
     Optimisers,
     Pools,
     discriminator_loss,
+    fooling_loss,
     generator_losses,
     interpolated_penalty,
     r1_penalty,
@@ -64,7 +65,7 @@ def test_swapping_a_and_b_swaps_the_losses(seed, kind):
 
 def test_identity_generators_have_no_cycle_and_no_identity_loss():
     nets = CycleGanNets(Same(), Same(), Constant(0.0), Constant(0.25))
-    losses, _ = generator_losses(nets, batch(), Weights(lambda_identity=0.5))
+    losses, _ = generator_losses(nets, batch(), Weights(lambda_identity=0.5, adversarial=Adversarial.LSGAN))
     assert [losses.cycle_a.item(), losses.cycle_b.item(), losses.identity_a.item(), losses.identity_b.item()] == [0.0] * 4
     assert losses.adversarial_a.item() == 1.0
     assert losses.adversarial_b.item() == 0.75**2
@@ -72,7 +73,7 @@ def test_identity_generators_have_no_cycle_and_no_identity_loss():
 
 def test_the_total_by_hand():
     nets = CycleGanNets(Same(), Same(), Constant(0.0), Constant(0.0))
-    losses, _ = generator_losses(nets, batch(), Weights())
+    losses, _ = generator_losses(nets, batch(), Weights(adversarial=Adversarial.LSGAN))
     ones = replace(losses, cycle_a=torch.tensor(0.1), cycle_b=torch.tensor(0.2), identity_a=torch.tensor(0.3), identity_b=torch.tensor(0.4))
     ones = replace(ones, moments_a=torch.tensor(0.5), moments_b=torch.tensor(0.25))
     # 1 + 1 + 10 * 0.1 + 5 * 0.2 + 0.5 * (10 * 0.3 + 5 * 0.4)
@@ -87,7 +88,23 @@ def test_the_discriminator_loss_by_hand():
 
     real = Judged(torch.full((2, 1, 2, 2), 0.8), torch.ones(2, 1, 2, 2), torch.zeros(2, dtype=torch.long))
     fake = Judged(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2), torch.zeros(1, dtype=torch.long))
-    assert discriminator_loss(BySide(), real, fake, Weights()).item() == pytest.approx(0.5 * (0.04 + 0.25))
+    assert discriminator_loss(BySide(), real, fake, Weights(adversarial=Adversarial.LSGAN)).item() == pytest.approx(0.5 * (0.04 + 0.25))
+    relative = Weights(adversarial=Adversarial.RELATIVISTIC)
+    assert discriminator_loss(BySide(), real, fake, relative).item() == pytest.approx((0.3 - 1) ** 2)
+    assert fooling_loss(BySide(), fake, real, relative).item() == pytest.approx((-0.3 - 1) ** 2)
+    assert fooling_loss(BySide(), fake, real, Weights(adversarial=Adversarial.LSGAN)).item() == pytest.approx(0.25)
+
+
+def test_the_relativistic_generator_pays_for_its_own_images_and_not_for_the_real_ones():
+    nets, data = build_nets(Preset.TINY, 3, 2, 2, seed=1), batch(channels_b=2)
+    _, real = data.judged()
+    image = data.real_b.clone().requires_grad_(True)
+    made = torch.full_like(data.real_b, 0.5).requires_grad_(True)
+    fakes = Judged(made, data.mask_a, data.class_index)
+    shown = Judged(image, real.mask, real.class_index)
+    fooling_loss(nets.disc_b, fakes, shown, Weights(adversarial=Adversarial.RELATIVISTIC)).backward()
+    assert image.grad is None
+    assert float(made.grad.abs().sum()) > 0
 
 
 def test_the_discriminator_step_leaves_the_generators_without_gradients():

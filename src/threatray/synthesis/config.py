@@ -23,6 +23,8 @@ class Adversarial(StrEnum):
     VANILLA = "vanilla"
     WGAN_GP = "wgan_gp"
     """The difference of mean verdicts, with the critic's slope held near 1 (``lambda_slope``)."""
+    RELATIVISTIC = "relativistic"
+    """Least squares of how far real verdicts lie above the mean of made ones, and made ones below the mean of real ones."""
 
 
 class Preset(StrEnum):
@@ -297,7 +299,14 @@ class TrainConfig:
             lr_generators=2e-4,
             lr_discriminators=2e-4,
             adam_beta1=0.5,
-            weights=Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, covered_patches=False, lambda_moments=0.0, r1_gamma=0.0),
+            weights=Weights(
+                lambda_cycle_a=10.0,
+                lambda_cycle_b=10.0,
+                adversarial=Adversarial.LSGAN,
+                covered_patches=False,
+                lambda_moments=0.0,
+                r1_gamma=0.0,
+            ),
             nce=NceConfig(lambda_nce=10.0 if translator == "fastcut" else 1.0, patches=256, embedding=256),
             pool_size=50 if translator == "cyclegan" else 0,
             augment=AugmentConfig(

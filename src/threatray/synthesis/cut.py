@@ -14,11 +14,11 @@ from threatray.core import derive, stream
 from threatray.errors import ConfigError
 from threatray.synthesis.config import NceConfig, Preset, TrainConfig, Weights
 from threatray.synthesis.image_pool import Judged
-from threatray.synthesis.losses import adversarial_loss, moment_loss
+from threatray.synthesis.losses import moment_loss
 from threatray.synthesis.nce import PatchMlp, PatchPlan, draw_patches, patch_nce
 from threatray.synthesis.networks import MaskedGenerator
 from threatray.synthesis.presets import nets_of
-from threatray.synthesis.step import Batch, discriminator_terms, shares_along
+from threatray.synthesis.step import Batch, discriminator_terms, fooling_loss, shares_along
 from threatray.synthesis.train import UnpairedGan
 
 
@@ -122,8 +122,7 @@ def generator_terms(
     photo, mask = (_mirrored(values, plan.flipped) for values in (batch.real_a, batch.mask_a))
     made = nets.gen_ab(photo, mask, classes)
     fake_b = _mirrored(made, plan.flipped)
-    judged = nets.disc_b(fake_b, batch.mask_a, classes)
-    covered = batch.mask_a if weights.covered_patches else None
+    _, real = batch.judged()
     of_fake = [_mirrored(values, plan.flipped) for values in nets.gen_ab.features(as_photo(made), mask, classes)]
     identity = batch.real_a.new_zeros(())
     if identity_plan is not None:
@@ -131,7 +130,7 @@ def generator_terms(
         again = as_photo(nets.gen_ab(source, batch.mask_b, classes))
         identity = _contrast(nets, nets.gen_ab.features(again, batch.mask_b, classes), source, batch.mask_b, classes, identity_plan, nce)
     return GeneratorTerms(
-        adversarial=adversarial_loss(judged, real=True, kind=weights.adversarial, mask=covered),
+        adversarial=fooling_loss(nets.disc_b, Judged(fake_b, batch.mask_a, classes), real, weights),
         nce=_contrast(nets, of_fake, batch.real_a, batch.mask_a, classes, plan, nce),
         nce_identity=identity,
         moments=moment_loss(fake_b, batch.mask_a, batch.real_b, batch.mask_b),

@@ -52,6 +52,54 @@ def adversarial_loss(logits: Sequence[torch.Tensor], *, real: bool, kind: Advers
     return torch.stack(verdicts).mean()
 
 
+def relativistic_loss(
+    higher: Sequence[torch.Tensor],
+    lower: Sequence[torch.Tensor],
+    higher_mask: torch.Tensor | None = None,
+    lower_mask: torch.Tensor | None = None,
+) -> torch.Tensor:
+    r"""How far one side's logits are from lying 1 above the mean of the other's, averaged over patches, then over the heads.
+
+    .. math:: L = \tfrac12 \overline{(h - \bar l - 1)^2} + \tfrac12 \overline{(l - \bar h + 1)^2}
+
+    The discriminator minimises it with real as ``higher``, the generator with its own images as ``higher``. A verdict counts only
+    beside the other side's, so a discriminator that finds everything real or everything made has said nothing; at a draw the loss is
+    1 for both.
+
+    Args:
+        higher: One tensor a head, any shape.
+        lower: Of the other side, the same heads.
+        higher_mask: As for ``adversarial_loss``, of ``higher``.
+        lower_mask: Of ``lower``.
+
+    Returns:
+        A scalar, 0 or more.
+
+    Source:
+        Jolicoeur-Martineau, "The relativistic discriminator: a key element missing from standard GAN", 2019: relativistic average LSGAN.
+
+    Example:
+        >>> relativistic_loss([torch.tensor([2.0, 2.0])], [torch.tensor([0.0, 0.0])]).item()
+        1.0
+    """
+    terms: list[torch.Tensor] = []
+    for high, low in zip(higher, lower, strict=True):
+        # the same written in means alone, so that processes that train together get the gradient of one
+        high_mean, high_square = (_mean_of(each, higher_mask) for each in (high, high.square()))
+        low_mean, low_square = (_mean_of(each, lower_mask) for each in (low, low.square()))
+        spread = 0.5 * (high_square - high_mean.square() + low_square - low_mean.square())
+        terms.append(spread + (high_mean - low_mean - 1.0).square())
+    return torch.stack(terms).mean()
+
+
+def _mean_of(head: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Over the patches of a head that count, of all processes."""
+    covered = _covered(head, mask)
+    if covered is None:
+        return mean_of_all(head.mean())
+    return mean_of_all((head * covered).sum() / mean_over_processes(covered.sum()).clamp(min=1.0))
+
+
 def verdict(logits: Sequence[torch.Tensor], mask: torch.Tensor | None = None) -> torch.Tensor:
     """One number an image: the mean of its logits over patches, then over heads, as ``adversarial_loss`` averages.
 

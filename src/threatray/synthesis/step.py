@@ -12,7 +12,7 @@ import torch
 from threatray.synthesis.config import Adversarial, Weights
 from threatray.synthesis.distributed import processes, rank
 from threatray.synthesis.image_pool import ImagePool, Judged
-from threatray.synthesis.losses import adversarial_loss, cycle_loss, moment_loss, slope_penalty, squared_slope, verdict
+from threatray.synthesis.losses import adversarial_loss, cycle_loss, moment_loss, relativistic_loss, slope_penalty, squared_slope, verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,10 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         return Batch(*(value.to(device) for value in vars(self).values()))
+
+    def judged(self) -> tuple[Judged, Judged]:
+        """The real photos and the real X-rays as discriminators see them."""
+        return Judged(self.real_a, self.mask_a, self.class_index), Judged(self.real_b, self.mask_b, self.class_index)
 
     def parts(self, count: int) -> list[Batch]:
         """The batch in ``count`` parts of one size."""
@@ -146,9 +150,10 @@ def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tupl
     rec_b = nets.gen_ab(fake_a, batch.mask_b, classes)
     zero = batch.real_a.new_zeros(())
     with_identity = weights.lambda_identity > 0.0
+    real_a, real_b = batch.judged()
     losses = GeneratorLosses(
-        adversarial_a=_fooled(nets.disc_a, fake_a, batch.mask_b, classes, weights),
-        adversarial_b=_fooled(nets.disc_b, fake_b, batch.mask_a, classes, weights),
+        adversarial_a=fooling_loss(nets.disc_a, Judged(fake_a, batch.mask_b, classes), real_a, weights),
+        adversarial_b=fooling_loss(nets.disc_b, Judged(fake_b, batch.mask_a, classes), real_b, weights),
         cycle_a=cycle_loss(rec_a, batch.real_a),
         cycle_b=cycle_loss(rec_b, batch.real_b),
         identity_a=cycle_loss(nets.gen_ba(batch.real_a, batch.mask_a, classes), batch.real_a) if with_identity else zero,
@@ -159,18 +164,27 @@ def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tupl
     return losses, Translations(fake_b, rec_a, fake_a, rec_b)
 
 
-def _fooled(disc: torch.nn.Module, fake: torch.Tensor, mask: torch.Tensor, class_index: torch.Tensor, weights: Weights) -> torch.Tensor:
-    covered = mask if weights.covered_patches else None
-    return adversarial_loss(disc(fake, mask, class_index), real=True, kind=weights.adversarial, mask=covered)
+def fooling_loss(disc: torch.nn.Module, made: Judged, real: Judged, weights: Weights) -> torch.Tensor:
+    """What a discriminator makes the generator pay for the images it made; only the relativistic loss looks at real ones beside them."""
+    made_mask, real_mask = (made.mask, real.mask) if weights.covered_patches else (None, None)
+    heads = disc(made.image, made.mask, made.class_index)
+    if weights.adversarial is not Adversarial.RELATIVISTIC:
+        return adversarial_loss(heads, real=True, kind=weights.adversarial, mask=made_mask)
+    with torch.no_grad():
+        on_real = disc(real.image, real.mask, real.class_index)
+    return relativistic_loss(heads, on_real, made_mask, real_mask)
 
 
 def discriminator_loss(disc: torch.nn.Module, real: Judged, fake: Judged, weights: Weights) -> torch.Tensor:
-    """Half the sum of the real and the fake side, as published; no gradient reaches the generators."""
+    """Half the sum of the real and the fake side, as published (the relativistic loss is one sum); no gradient reaches the generators."""
     image = torch.cat([real.image, fake.image.detach()])
     heads = disc(image, torch.cat([real.mask, fake.mask]), torch.cat([real.class_index, fake.class_index]))
-    kind, covered = weights.adversarial, weights.covered_patches
-    on_real = adversarial_loss([head[: len(real)] for head in heads], real=True, kind=kind, mask=real.mask if covered else None)
-    on_fake = adversarial_loss([head[len(real) :] for head in heads], real=False, kind=kind, mask=fake.mask if covered else None)
+    of_real, of_fake = ([head[part] for head in heads] for part in (slice(len(real)), slice(len(real), None)))
+    real_mask, fake_mask = (real.mask, fake.mask) if weights.covered_patches else (None, None)
+    if weights.adversarial is Adversarial.RELATIVISTIC:
+        return relativistic_loss(of_real, of_fake, real_mask, fake_mask)
+    on_real = adversarial_loss(of_real, real=True, kind=weights.adversarial, mask=real_mask)
+    on_fake = adversarial_loss(of_fake, real=False, kind=weights.adversarial, mask=fake_mask)
     return 0.5 * (on_real + on_fake)
 
 
@@ -258,9 +272,7 @@ def train_step(
 
     for disc in (nets.disc_a, nets.disc_b):
         disc.requires_grad_(True)
-    real_a, real_b = (
-        Judged(image, mask, batch.class_index) for image, mask in ((batch.real_a, batch.mask_a), (batch.real_b, batch.mask_b))
-    )
+    real_a, real_b = batch.judged()
     fake_b = pools.fake_b.query(Judged(made.fake_b.detach(), batch.mask_a, batch.class_index), rng)
     fake_a = pools.fake_a.query(Judged(made.fake_a.detach(), batch.mask_b, batch.class_index), rng)
     # one draw for both domains: neither comes first

@@ -233,9 +233,10 @@ def configurations() -> dict[str, TrainConfig]:
     def weighted(**changes: Any) -> TrainConfig:
         return replace(base, weights=replace(base.weights, **changes))
 
-    neither = weighted(r1_gamma=0.0, lambda_moments=0.0)
+    neither = weighted(adversarial=Adversarial.LSGAN, r1_gamma=0.0, lambda_moments=0.0)
     return {
         "default": base,
+        "LSGAN": weighted(adversarial=Adversarial.LSGAN),
         "neither": neither,
         "no moments": weighted(lambda_moments=0.0),
         "no R1": weighted(r1_gamma=0.0),

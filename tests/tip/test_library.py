@@ -27,6 +27,20 @@ def test_writing_then_reading_is_the_identity(tmp_path_factory, signature_of, se
     assert (library.entries[0].quality, library.entries[0].extra) == (0.5, {"note": "ü"})
 
 
+def test_the_noise_that_is_left_is_kept_and_older_libraries_know_none(tmp_path, signature_of):
+    thing = replace(signature_of(0, 2), noise=(1.5e-5, 0.0))
+    write_index(tmp_path, [write_signature(tmp_path, thing)])
+    assert SignatureLibrary.open(tmp_path).load(thing.id).noise == quantised(thing).noise == (1.5e-5, 0.0)
+    rows = json.loads((tmp_path / "index.json").read_text())
+    del rows[0]["noise"]
+    (tmp_path / "index.json").write_text(json.dumps(rows))
+    assert SignatureLibrary.open(tmp_path).load(thing.id).noise is None
+    rows[0]["noise"] = "much"
+    (tmp_path / "index.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match="not an entry of a signature library"):
+        SignatureLibrary.open(tmp_path)
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_quantising_moves_no_value_by_more_than_half_a_level(signature_of, seed):

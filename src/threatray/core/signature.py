@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,9 +44,13 @@ class Signature:
         origin: Real, translated or rendered, and from what.
         grain: (3, H, W) float32, what no palette says of the colours of the threat's own scan, as shares of luma
             (``ColourTip.grain``); 0 outside the mask. None where there was no coloured scan.
+        noise: How noisy it is, one number a channel: what one photon adds to the transmission in a scan of the threat alone that is
+            as noisy as the signature, so that the variance of ln T is ``noise / T``. None where that is not known: nothing for those
+            without a scan behind them, for others their scan's.
 
     Raises:
-        DataError: Not a transmission, shapes differ, an empty mask, or light outside the mask that is not 1 or grain that is not 0.
+        DataError: Not a transmission, shapes differ, an empty mask, light outside the mask that is not 1 or grain that is not 0, or
+            noise that is negative or of another number of channels.
 
     Example:
         >>> from threatray.core.image import GREY
@@ -62,6 +67,7 @@ class Signature:
     class_name: str
     origin: Origin
     grain: FloatArray | None = None
+    noise: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.image.quantity is not Quantity.TRANSMISSION:
@@ -74,6 +80,8 @@ class Signature:
             raise DataError(f"signature {self.id}: transmission must be exactly 1 outside the mask.")
         if self.grain is not None:
             self._check_grain(self.grain)
+        if self.noise is not None and (len(self.noise) != len(self.image.channels) or not all(0 <= each < math.inf for each in self.noise)):
+            raise DataError(f"signature {self.id}: noise must be {len(self.image.channels)} numbers of at least 0, got {self.noise}.")
 
     def _check_grain(self, grain: FloatArray) -> None:
         expected = (3, *self.image.size)

@@ -213,7 +213,7 @@ def isolate_colour(
     masks = np.zeros((len(channels.annotations), *channels.image.size), np.bool_)
     masks[index, y0:y1, x0:x1] = seen.signature.mask
     masked = replace(channels, image=energies, annotations=replace(channels.annotations, masks=masks))
-    found = isolate(masked, index, replace(config, soft_edge=0, min_contrast=0.0, darkest=TRANSMISSION_FLOOR))
+    found = isolate(masked, index, replace(config, soft_edge=0, min_contrast=0.0, darkest=TRANSMISSION_FLOOR, denoise=False))
     if isinstance(found, Refused):
         return found
     x0, y0, x1, y1 = (round(edge) for edge in found.box)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,8 @@ from threatray.core.sample import Provenance, Sample
 from threatray.core.signature import Origin, OriginKind, Signature
 from threatray.errors import ConfigError, DataError
 from threatray.tip.background import harmonic_fill
+from threatray.tip.denoise import without_photon_noise
+from threatray.tip.match import levels_per_photon, strips_of
 from threatray.tip.refusal import Reason, Refused
 from threatray.tip.segment import threat_mask
 
@@ -20,6 +22,10 @@ _RING_PIXELS: Final = 4
 _EIGHT_BIT_DARKEST: Final = 1 / 255
 _BLACK_BELOW: Final = 0.1
 _COLOURED_ABOVE: Final = 0.35
+_AROUND: Final = 8
+_FEWEST_AIR: Final = 400
+_ONE_SIGMA_BELOW: Final = 0.1587
+_NOISIEST_AIR: Final = 0.01  # a hundred photons a pixel: what looks like it is no noise
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class IsolateConfig:
         max_box_share: A guessed mask that fills more of its box than this is the box, not a thing.
         min_contrast: Least median attenuation that the threat adds, mean of the channels.
         darkest: Transmissions below this cannot be told from black in the scan; 1/255 for 8-bit pictures, smaller for 16 bit.
+        denoise: Take the scan's photon noise out of signatures of one or two energies, as far as the scan shows how much there is, and
+            note what is left. Colours count no photons, so theirs stays.
     """
 
     margin_share: float = 0.25
@@ -41,6 +49,7 @@ class IsolateConfig:
     max_box_share: float = 0.92
     min_contrast: float = 0.12
     darkest: float = _EIGHT_BIT_DARKEST
+    denoise: bool = True
 
     def __post_init__(self) -> None:
         for name, low, high in (("margin_share", 0.02, 2.0), ("max_box_share", 0.05, 1.0), ("min_contrast", 0.0, 10.0)):
@@ -67,7 +76,7 @@ class Isolated:
         clipped_share: Share of mask pixels lighter than the guessed bag behind them, where the guess must be wrong.
         box: Where the mask was in the scan, xyxy pixels.
         bag_behind: Transmission of the guessed bag in the signature's window, the scan's outside the mask and nowhere darker than it:
-            multiplied with the signature it is the scan again.
+            multiplied with the signature it is the scan again, so it has the noise that was taken out of the signature.
     """
 
     signature: Signature
@@ -148,12 +157,14 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
     rim = grown(hole, _RING_PIXELS) & ~hole
     if not rim.any():
         return Refused(Reason.NO_RING, f"the mask fills the {crop.width}x{crop.height} crop")
-    behind = harmonic_fill(attenuation, hole)
-    added = attenuation - (behind * _colour_worth(attenuation) if crop.channels == COLOUR else behind)
+    smooth, noise_left = _quieter(crop, attenuation, mask, _photon(sample.image, config), config)
+    behind = harmonic_fill(smooth, hole)
+    added = smooth - (behind * _colour_worth(attenuation) if crop.channels == COLOUR else behind)
     around = (float(attenuation.mean(axis=0)[rim].std()), float(np.median(behind.mean(axis=0)[mask])))
     origin = Origin(OriginKind.REAL, sample.id, sample.group, provenance=sample.provenance)
-    made = _signature(f"{sample.id}-{index}", added, mask, crop.channels, sample.annotations.labels[index], origin)
-    bag = np.where(mask, np.minimum(behind, attenuation), attenuation).astype(np.float32)
+    noise = None if noise_left is None else _median(noise_left * np.exp(behind), mask)
+    made = _signature(f"{sample.id}-{index}", added, mask, crop.channels, sample.annotations.labels[index], origin, noise)
+    bag = np.where(mask, np.minimum(behind + (attenuation - smooth), attenuation), attenuation).astype(np.float32)
     return _judge(made, (added, bag), mask, around, (columns.start, rows.start), config, overlap)
 
 
@@ -203,8 +214,53 @@ def isolate_in_air(
         return Refused(Reason.TOO_SMALL, f"{int(mask.sum())} mask pixels, at least {config.min_area} are needed")
     mask = grown(mask, config.soft_edge)
     origin = Origin(OriginKind.REAL, sample_id, group, provenance=provenance or Provenance())
-    made = _signature(sample_id, attenuation, mask, image.channels, class_name, origin)
-    return _judge(made, (attenuation, np.zeros_like(attenuation)), mask, (0.0, 0.0), (0, 0), config, 1.0)
+    photon = _photon(image, config) or _photon_of_air(image, ~grown(mask, _RING_PIXELS), config)
+    smooth, noise_left = _quieter(image, attenuation, mask, photon, config)
+    noise = None if noise_left is None else _median(noise_left, mask)
+    made = _signature(sample_id, smooth, mask, image.channels, class_name, origin, noise)
+    return _judge(made, (smooth, np.maximum(attenuation - smooth, 0)), mask, (0.0, 0.0), (0, 0), config, 1.0)
+
+
+def _photon(image: XrayImage, config: IsolateConfig) -> tuple[float, ...]:
+    """What one photon adds to a scan's transmission; empty where its noise is to stay or cannot be told."""
+    if not config.denoise or len(image.channels) > 2:
+        return ()
+    found = levels_per_photon(strips_of(image.transmission().values), np.ones(len(image.channels), np.float32))
+    return found if all(found) else ()
+
+
+def _photon_of_air(image: XrayImage, air: BoolArray, config: IsolateConfig) -> tuple[float, ...]:
+    """The same by the noise of empty air, where a threat alone is too small to tell: variance is the photon where the mean is 1.
+
+    Scanners cut counts off at white, so only the darker side says how wide air is spread.
+    """
+    if not config.denoise or len(image.channels) > 2 or int(air.sum()) < _FEWEST_AIR:
+        return ()
+    middle, dark = np.quantile(image.transmission().values[:, air], (0.5, _ONE_SIGMA_BELOW), axis=1)
+    found = tuple(float(f"{each:.4g}") for each in (middle - dark) ** 2)
+    return found if all(0 < each <= _NOISIEST_AIR for each in found) else ()
+
+
+def _quieter(
+    image: XrayImage, attenuation: FloatArray, mask: BoolArray, photon: tuple[float, ...], config: IsolateConfig
+) -> tuple[FloatArray, FloatArray | None]:
+    """A scan's attenuation, at and around the mask without what its photons explain, and the photon that would make the noise that is left.
+
+    As it was, and None, where the photon is not known.
+    """
+    if not photon:
+        return attenuation, None
+    x0, y0, x1, y1 = (int(edge) for edge in box_of_mask(mask))
+    near = np.s_[:, max(0, y0 - _AROUND) : y1 + _AROUND, max(0, x0 - _AROUND) : x1 + _AROUND]
+    smooth, left = attenuation.copy(), np.zeros_like(attenuation)
+    plain, share = without_photon_noise(np.ascontiguousarray(image.transmission().values[near]), photon)
+    smooth[near] = np.minimum(-np.log(plain), np.float32(-np.log(config.darkest)))
+    left[near] = share * np.array(photon, np.float32).reshape(-1, 1, 1)
+    return smooth, left
+
+
+def _median(values: FloatArray, mask: BoolArray) -> tuple[float, ...]:
+    return tuple(float(f"{np.median(channel[mask]):.4g}") for channel in values)
 
 
 def _colour_worth(attenuation: FloatArray) -> FloatArray:
@@ -217,9 +273,17 @@ def _colour_worth(attenuation: FloatArray) -> FloatArray:
     return worth
 
 
-def _signature(name: str, added: FloatArray, mask: BoolArray, channels: tuple[str, ...], class_name: str, origin: Origin) -> Signature:
+def _signature(
+    name: str,
+    added: FloatArray,
+    mask: BoolArray,
+    channels: tuple[str, ...],
+    class_name: str,
+    origin: Origin,
+    noise: tuple[float, ...] | None = None,
+) -> Signature:
     values = np.where(mask, np.clip(np.exp(-added), TRANSMISSION_FLOOR, 1.0), 1.0).astype(np.float32)
-    return Signature(name, XrayImage(values, Quantity.TRANSMISSION, channels), mask, class_name, origin)
+    return Signature(name, XrayImage(values, Quantity.TRANSMISSION, channels), mask, class_name, origin, noise=noise)
 
 
 def _judge(
@@ -264,7 +328,7 @@ def crop_to_mask(signature: Signature) -> Signature:
     image = XrayImage(values, Quantity.TRANSMISSION, signature.image.channels)
     mask = np.ascontiguousarray(signature.mask[y0:y1, x0:x1])
     grain = None if signature.grain is None else np.ascontiguousarray(signature.grain[:, y0:y1, x0:x1])
-    return Signature(signature.id, image, mask, signature.class_name, signature.origin, grain)
+    return replace(signature, image=image, mask=mask, grain=grain)
 
 
 def grown(mask: BoolArray, pixels: int) -> BoolArray:

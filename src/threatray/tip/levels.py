@@ -16,7 +16,7 @@ from threatray.core.seeding import stream
 from threatray.core.signature import Signature
 from threatray.errors import DataError
 from threatray.tip.compose import CHANGE_EPSILON, SEEN, CompositeParams, Insertion, Lookup, insertion_order, visible_mask
-from threatray.tip.match import MissingNoise, is_quiet, levels_per_photon, strips_of
+from threatray.tip.match import MissingNoise, levels_per_photon, own_noise, strips_of
 from threatray.tip.vary import vary
 
 Levels = NDArray[Any]
@@ -267,11 +267,12 @@ def compose_levels(bag: StoredScan, params: CompositeParams, lookup: Lookup, law
         order = sorted(members, key=lambda member: insertion_order(placed[member][0]))
         ordered = [layers[member] for member in order]
         total = _product(ordered, len(expected), before.shape[1:])
-        quiet = [layers[member] for member in order if is_quiet(placed[member][1])]
+        known = [(layers[member], own) for member in order if (own := own_noise(placed[member][1])) is not None]
         noise = None
-        if params.levels_per_photon and quiet:
+        if params.levels_per_photon and known:
             rng = stream(params.finish_seed, "noise", number)
-            noise = MissingNoise(params.levels_per_photon, _product(quiet, len(expected), before.shape[1:]), rng)
+            quiet = _product([layer for layer, _ in known], len(expected), before.shape[1:])
+            noise = MissingNoise(params.levels_per_photon, quiet, rng, _held(known, before.shape[1:]))
         after = law.put(before, total, _grain_of(ordered, before.shape[1:]), noise)
         for member in members:
             others = [layers[other] for other in order if other != member]
@@ -338,6 +339,18 @@ def _product(layers: Sequence[_Layer], channels: int, size: tuple[Any, ...]) -> 
     total = np.ones((channels, *size), np.float32)
     for rows, columns, transmission, _ in layers:
         total[:, rows, columns] *= transmission
+    return total
+
+
+def _held(known: Sequence[tuple[_Layer, tuple[float, ...]]], size: tuple[Any, ...]) -> FloatArray | None:
+    """Variance of ln T that the threats have of their own, added in the order given; None where they have none."""
+    noisy = [(layer, own) for layer, own in known if any(own)]
+    if not noisy:
+        return None
+    total = np.zeros((len(noisy[0][1]), *size), np.float32)
+    for (rows, columns, transmission, _), own in noisy:
+        share = np.array(own, np.float32).reshape(-1, 1, 1) / transmission
+        total[:, rows, columns] += np.where(transmission < 1, share, 0)
     return total
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +41,7 @@ class LibraryEntry:
         quality: In [0, 1], or None where nothing was measured.
         extra: Anything else worth keeping, JSON-able.
         grain: Whether the colours of its own scan that no palette explains are stored too.
+        noise: How noisy it is (``Signature.noise``), or None where that is not known.
     """
 
     id: str
@@ -52,6 +53,7 @@ class LibraryEntry:
     quality: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     grain: bool = False
+    noise: tuple[float, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for the index."""
@@ -73,6 +75,7 @@ class LibraryEntry:
             "quality": self.quality,
             "extra": dict(self.extra),
             "grain": self.grain,
+            "noise": None if self.noise is None else list(self.noise),
         }
 
     @classmethod
@@ -100,6 +103,7 @@ class LibraryEntry:
                 quality=None if value["quality"] is None else float(value["quality"]),
                 extra=dict(value["extra"]),
                 grain=bool(value.get("grain", False)),  # libraries of before there was any
+                noise=None if value.get("noise") is None else tuple(float(each) for each in value["noise"]),
             )
         except DataError as error:
             raise DataError(f"{where}: {error}") from None
@@ -154,6 +158,7 @@ def write_signature(folder: Path, signature: Signature, extra: Mapping[str, Any]
         None if quality is None else float(quality),
         notes,
         signature.grain is not None,
+        signature.noise,
     )
 
 
@@ -180,7 +185,7 @@ def quantised(signature: Signature) -> Signature:
     """
     image = XrayImage(_from_levels(_to_levels(signature.image.values)), Quantity.TRANSMISSION, signature.image.channels)
     grain = None if signature.grain is None else _from_grain_levels(_to_grain_levels(signature.grain))
-    return Signature(signature.id, image, signature.mask, signature.class_name, signature.origin, grain)
+    return replace(signature, image=image, grain=grain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,7 +270,7 @@ class SignatureLibrary:
         image = XrayImage(_from_levels(levels), Quantity.TRANSMISSION, entry.channels)
         grain = _read_grain(_grain_path(path), expected[1:]) if entry.grain else None
         try:
-            return Signature(entry.id, image, mask > 127, entry.class_name, entry.origin, grain)
+            return Signature(entry.id, image, mask > 127, entry.class_name, entry.origin, grain, entry.noise)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
 

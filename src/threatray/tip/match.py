@@ -102,31 +102,39 @@ def _mode(ratios: FloatArray) -> float:
     return float(f"{np.exp((int(smooth.argmax()) - 12 + bins.min()) * _BIN):.4g}")
 
 
-def is_quiet(signature: Signature) -> bool:
-    """Whether a signature has no noise of its own: translated and rendered ones have none, one taken out of a scan brings its scan's.
+def own_noise(signature: Signature) -> tuple[float, ...] | None:
+    """What noise a signature has of its own (``Signature.noise``), None where that is not known.
+
+    Translated and rendered ones have none. One taken out of a scan brings its scan's, and what is left of it is known where it was
+    isolated from counts.
 
     Example:
         >>> from threatray.core import GREY, Origin, Quantity, XrayImage
         >>> image = XrayImage(np.full((1, 1, 1), 0.5, np.float32), Quantity.TRANSMISSION, GREY)
-        >>> [is_quiet(Signature("s", image, np.ones((1, 1), bool), "gun", Origin(kind, "s", "s"))) for kind in OriginKind]
-        [False, True, True]
+        >>> [own_noise(Signature("s", image, np.ones((1, 1), bool), "gun", Origin(kind, "s", "s"))) for kind in OriginKind]
+        [None, (0.0,), (0.0,)]
     """
-    return signature.origin.kind is not OriginKind.REAL
+    if signature.noise is None and signature.origin.kind is not OriginKind.REAL:
+        return (0.0,) * len(signature.image.channels)
+    return signature.noise
 
 
 @dataclass(frozen=True, eq=False)
 class MissingNoise:
-    r"""The noise that a scan of bag and threat has, and that the product of a scanned bag and a noise-free threat lacks.
+    r"""The noise that a scan of bag and threat has, and that the product of a scanned bag and a quieter threat lacks.
 
     The bag's levels came with the variance :math:`g\,n_b`, of which the multiplication by T left :math:`g\,n_b T^2`. A scan would have
     :math:`g\,n_b T = g\,n`. The rest is added:
 
-    .. math:: n' = n + \xi, \qquad \xi \sim \mathcal N\bigl(0,\; g\,(1 - T)\,n\bigr)
+    .. math:: n' = n + \xi, \qquad \xi \sim \mathcal N\bigl(0,\; g\,(1 - T)\,n - h n^2\bigr)
+
+    less what the threat's own noise, h of ln T, has already brought; nothing where that is too much.
 
     Args:
         photon: Levels of one photon, one a channel.
-        quiet: (C, h, w) transmission of the threats that have no noise of their own; nothing is added where it is 1.
+        quiet: (C, h, w) transmission of the threats whose own noise is known; nothing is added where it is 1.
         rng: Source of the noise; a seed in the composite's record replays it.
+        held: (C, h, w) variance of ln T that these threats have of their own; None for none.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -139,6 +147,7 @@ class MissingNoise:
     photon: tuple[float, ...]
     quiet: FloatArray
     rng: np.random.Generator
+    held: FloatArray | None = None
 
     def added_to(self, product: Levels, bag: Levels) -> Levels:
         """Levels of bag times threat with what is missing, from 0 to the bag's; as they were where nothing is. Changes ``product``."""
@@ -158,6 +167,9 @@ class MissingNoise:
 
     def at(self, number: int, touched: NDArray[np.intp], levels: Levels, gain: float) -> Levels:
         """Levels at some pixels of a channel with noise."""
-        missing = np.float32(gain) * (1 - self.quiet[number].reshape(-1)[touched]) * np.asarray(levels, np.float32)
+        counted = np.asarray(levels, np.float32)
+        missing = np.float32(gain) * (1 - self.quiet[number].reshape(-1)[touched]) * counted
+        if self.held is not None:
+            missing = np.maximum(missing - self.held[number].reshape(-1)[touched] * counted**2, 0)
         noisy: Levels = levels + self.rng.standard_normal(touched.size, dtype=np.float32) * np.sqrt(missing)
         return noisy

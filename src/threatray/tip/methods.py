@@ -173,6 +173,6 @@ def _converted(lookup: Lookup, change: Callable[[XrayImage], XrayImage], channel
         image = change(signature.image)
         values = np.where(signature.mask, np.maximum(image.values, np.float32(TRANSMISSION_FLOOR)), np.float32(1))
         # Grain goes its own way: it is no transmission.
-        return replace(signature, image=XrayImage(values.astype(np.float32), Quantity.TRANSMISSION, channels), grain=None)
+        return replace(signature, image=XrayImage(values.astype(np.float32), Quantity.TRANSMISSION, channels), grain=None, noise=None)
 
     return find

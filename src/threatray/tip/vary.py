@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, Self
@@ -164,7 +164,9 @@ def vary(signature: Signature, params: VariationParams) -> Signature:
         if params.density_power != 1:  # else no exp(-(-ln T)): an unmoved, unchanged thing keeps its bits
             values = np.clip(values ** np.float32(params.density_power), TRANSMISSION_FLOOR, 1).astype(np.float32)
     image = XrayImage(np.ascontiguousarray(values), Quantity.TRANSMISSION, signature.image.channels)
-    return Signature(signature.id, image, np.ascontiguousarray(mask), signature.class_name, signature.origin, grain)
+    # What noise is left grows with the attenuation; what resampling smooths of it is little, and not counted.
+    noise = None if signature.noise is None else tuple(each * params.density_power**2 for each in signature.noise)
+    return replace(signature, image=image, mask=np.ascontiguousarray(mask), grain=grain, noise=noise)
 
 
 def _moved(signature: Signature, params: VariationParams) -> tuple[FloatArray, BoolArray, FloatArray | None]:

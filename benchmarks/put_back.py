@@ -19,7 +19,7 @@ from threatray.core import COLOUR, Quantity, Sample, XrayImage
 from threatray.core.annotations import Annotations
 from threatray.core.image_file import read_pixels
 from threatray.pipeline.palettes import ScannerPalettes
-from threatray.tip.background import harmonic_fill
+from threatray.tip.background import film_behind, harmonic_fill
 from threatray.tip.bag import air_colour
 from threatray.tip.colour import ColourTip
 from threatray.tip.isolate import isolate
@@ -27,9 +27,10 @@ from threatray.tip.refusal import Refused
 
 
 def put_back(scan: Scan, palettes: ScannerPalettes, masks: NDArray[np.bool_] | None) -> dict[str, float] | None:
-    """PSNR inside the box of a threat that was taken out and put back: by energies and by channels, with two guesses of the bag behind.
+    """PSNR inside the box of a threat that was taken out and put back: by energies and by channels, with three guesses of the bag behind.
 
-    The free guess is the soap film; the bounded one attenuates, in addition, no more than bag and threat together.
+    The plain guess is the soap film over the ring; the free one also meets the openings that the mask closes over (what ``isolate``
+    does); the bounded one attenuates, in addition, no more than bag and threat together.
     """
     channels = scan.image.as_channel_transmission(scan.air)
     seen = isolate(Sample("s", channels, Annotations(np.array([scan.box], np.float32), ("t",), masks), "s"), 0)
@@ -44,11 +45,13 @@ def put_back(scan: Scan, palettes: ScannerPalettes, masks: NDArray[np.bool_] | N
     inside, original = mask[window], scan.pixels[window]
     pair = energies.attenuation().values[:, window[0], window[1]]
     three = np.minimum(channels.attenuation().values[:, window[0], window[1]], np.float32(np.log(255)))
-    free_pair, free_three = (harmonic_fill(np.ascontiguousarray(each), dilated(inside, 1)) for each in (pair, three))
+    plain_pair, plain_three = (harmonic_fill(np.ascontiguousarray(each), dilated(inside, 1)) for each in (pair, three))
+    free_pair, free_three = (film_behind(np.ascontiguousarray(each), dilated(inside, 1))[0] for each in (pair, three))
     left, top, right, bottom = (round(edge) for edge in scan.box)
     box = np.s_[max(0, top - window[0].start) : bottom - window[0].start, max(0, left - window[1].start) : right - window[1].start]
     found = {}
     for name, bag, bag3 in (
+        ("plain", plain_pair, plain_three),
         ("free", free_pair, free_three),
         ("bounded", np.minimum(free_pair, pair), np.minimum(free_three, three)),
     ):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from threatray.core import COLOUR, DUAL_ENERGY, Annotations, OriginKind, Provenance, Quantity, Sample, XrayImage
+from threatray.core import COLOUR, DUAL_ENERGY, GREY, Annotations, OriginKind, Provenance, Quantity, Sample, XrayImage
 from threatray.core.image_file import read_pixels
 from threatray.errors import ConfigError, DataError
 from threatray.physics.pseudo_colour import DEFAULT_PALETTE
@@ -308,3 +308,22 @@ def test_real_pairs_show_the_r_value_of_steel_and_of_polymer(real_data):
         low, high = isolate_in_air(image, "k", "knife", "k", IsolateConfig(darkest=2**-14)).signature.image.attenuation().values
         thick = high > 0.1
         assert np.median(low[thick] / high[thick]) == pytest.approx(expected, rel=0.15)
+
+
+def test_a_guess_that_an_opening_shows_to_be_wrong_is_mended_and_still_counts_against_the_quality():
+    values = np.full((1, 90, 120), 0.8, np.float32)
+    values[0, 20:70, :25] = 0.2  # dark beside the threat, and ends there
+    values[0, 20:70, 25:100] = 0.25
+    values[0, 30:60, 35:90] = 0.8
+    mask = np.zeros((90, 120), bool)
+    mask[20:70, 25:100] = True
+    sample = Sample(
+        "s",
+        XrayImage(values, Quantity.TRANSMISSION, GREY),
+        Annotations(np.array([[25, 20, 100, 70]], np.float32), ("gun",), mask[None]),
+        "g",
+    )
+    found = isolate(sample, 0, IsolateConfig(soft_edge=0))
+    assert isinstance(found, Isolated)
+    assert np.median(found.signature.image.values[0, 12:38, 12:20]) == 1  # the opening, where the film from the ring is darkest
+    assert found.clipped_share > 0.05

@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from threatray.core.image import BoolArray, FloatArray
 from threatray.errors import DataError
+
+_LIGHTER: Final = 0.05
+_SPECK: Final = 3
+
+
+def film_behind(attenuation: FloatArray, hole: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """The bag behind a threat: the soap film over its outline, which also meets the bag where it is seen through the threat's openings.
+
+    A threat adds, so where a scan is lighter than the film the film is wrong. Such places of some size are mostly openings that an outline
+    closes over (a trigger guard, a grip): there the scan is the bag, and the film is drawn anew with them known.
+
+    Args:
+        attenuation: (C, H, W), of the scan.
+        hole: (H, W) bool, the threat's outline.
+
+    Returns:
+        (C, H, W) float32, the scan's own outside the hole and in the openings, and (H, W) bool, the openings: at least 3x3 pixels,
+        where the mean of the channels is lighter by more than 0.05.
+
+    Raises:
+        DataError: The hole covers everything, so there is no rim.
+
+    Note:
+        Elsewhere it may still be darker than the scan.
+
+    Example:
+        >>> scan = np.full((1, 40, 40), 0.3, np.float32); scan[0, 10:30, 10:30] = 1.5; scan[0, 16:24, 16:24] = 0.1
+        >>> hole = np.zeros((40, 40), bool); hole[9:31, 9:31] = True
+        >>> film, openings = film_behind(scan, hole)
+        >>> int(openings.sum()), bool(film[0, 12, 20] < 0.3)
+        (64, True)
+    """
+    import cv2
+
+    film = harmonic_fill(attenuation, hole)
+    lighter = hole & ((film - attenuation).mean(axis=0) > _LIGHTER)
+    openings = np.asarray(cv2.morphologyEx(lighter.astype(np.uint8), cv2.MORPH_OPEN, np.ones((_SPECK, _SPECK), np.uint8)), np.bool_)
+    return (harmonic_fill(attenuation, hole & ~openings), openings) if openings.any() else (film, openings)
 
 
 def harmonic_fill(values: FloatArray, hole: BoolArray, *, sweeps: int = 24) -> FloatArray:

@@ -12,7 +12,7 @@ from threatray.core.image import COLOUR, TRANSMISSION_FLOOR, BoolArray, FloatArr
 from threatray.core.sample import Provenance, Sample
 from threatray.core.signature import Origin, OriginKind, Signature
 from threatray.errors import ConfigError, DataError
-from threatray.tip.background import harmonic_fill
+from threatray.tip.background import film_behind
 from threatray.tip.denoise import without_photon_noise
 from threatray.tip.match import levels_per_photon, strips_of
 from threatray.tip.refusal import Reason, Refused
@@ -73,7 +73,7 @@ class Isolated:
         contrast: Median attenuation that the threat adds.
         ring_roughness: Spread of the attenuation in the ring around the mask, in units of the contrast.
         behind: Median attenuation of the guessed bag behind the mask: dividing by something dark multiplies its noise.
-        clipped_share: Share of mask pixels lighter than the guessed bag behind them, where the guess must be wrong.
+        clipped_share: Share of mask pixels lighter than the bag guessed from the ring, where that guess must be wrong.
         box: Where the mask was in the scan, xyxy pixels.
         bag_behind: Transmission of the guessed bag in the signature's window, the scan's outside the mask and nowhere darker than it:
             multiplied with the signature it is the scan again, so it has the noise that was taken out of the signature.
@@ -106,7 +106,8 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
         DataError: Pseudo-colour, an index that does not exist, a box outside the picture, a mask of another size.
 
     Note:
-        The bag behind is guessed by a soap film over the ring, so an edge that runs under the threat stays in the signature.
+        The bag behind is guessed by a soap film over the ring and the openings that the mask closes over (``film_behind``), so an edge
+        that runs under the threat stays in the signature.
 
     Example:
         >>> from threatray.core import GREY, Annotations
@@ -158,14 +159,14 @@ def isolate(sample: Sample, index: int, config: IsolateConfig | None = None) -> 
     if not rim.any():
         return Refused(Reason.NO_RING, f"the mask fills the {crop.width}x{crop.height} crop")
     smooth, noise_left = _quieter(crop, attenuation, mask, _photon(sample.image, config), config)
-    behind = harmonic_fill(smooth, hole)
+    behind, openings = film_behind(smooth, hole)
     added = smooth - (behind * _colour_worth(attenuation) if crop.channels == COLOUR else behind)
     around = (float(attenuation.mean(axis=0)[rim].std()), float(np.median(behind.mean(axis=0)[mask])))
     origin = Origin(OriginKind.REAL, sample.id, sample.group, provenance=sample.provenance)
     noise = None if noise_left is None else _median(noise_left * np.exp(behind), mask)
     made = _signature(f"{sample.id}-{index}", added, mask, crop.channels, sample.annotations.labels[index], origin, noise)
     bag = np.where(mask, np.minimum(behind + (attenuation - smooth), attenuation), attenuation).astype(np.float32)
-    return _judge(made, (added, bag), mask, around, (columns.start, rows.start), config, overlap)
+    return _judge(made, (added, bag), (mask, openings), around, (columns.start, rows.start), config, overlap)
 
 
 def isolate_in_air(
@@ -218,7 +219,8 @@ def isolate_in_air(
     smooth, noise_left = _quieter(image, attenuation, mask, photon, config)
     noise = None if noise_left is None else _median(noise_left, mask)
     made = _signature(sample_id, smooth, mask, image.channels, class_name, origin, noise)
-    return _judge(made, (smooth, np.maximum(attenuation - smooth, 0)), mask, (0.0, 0.0), (0, 0), config, 1.0)
+    masks = (mask, np.zeros_like(mask))
+    return _judge(made, (smooth, np.maximum(attenuation - smooth, 0)), masks, (0.0, 0.0), (0, 0), config, 1.0)
 
 
 def _photon(image: XrayImage, config: IsolateConfig) -> tuple[float, ...]:
@@ -289,18 +291,18 @@ def _signature(
 def _judge(
     made: Signature,
     layers: tuple[FloatArray, FloatArray],
-    mask: BoolArray,
+    masks: tuple[BoolArray, BoolArray],
     around: tuple[float, float],
     offset: tuple[int, int],
     config: IsolateConfig,
     overlap: float,
 ) -> Isolated | Refused:
-    added, bag = layers
+    (added, bag), (mask, openings) = layers, masks
     inside = added.mean(axis=0)[mask]
     contrast = float(np.median(inside))
     if contrast < config.min_contrast:
         return Refused(Reason.LOW_CONTRAST, f"adds {contrast:.3f} attenuation, at least {config.min_contrast} is needed")
-    clipped = float((inside < -0.05 * contrast).mean())
+    clipped = float(((inside < -0.05 * contrast) | openings[mask]).mean())
     roughness, behind = around[0] / contrast, around[1]
     parts = (1 - float(np.exp(-contrast / 0.3)), float(np.exp(-roughness)), float(np.exp(-behind / 2)), 1 - clipped)
     quality = overlap * float(np.prod(parts)) ** (1 / len(parts))

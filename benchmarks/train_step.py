@@ -3,6 +3,7 @@
     python benchmarks/train_step.py                              # 128 px, 9 blocks, width 64, batch 1 and 4: about 25 minutes
     python benchmarks/train_step.py --size 64 --batches 1        # a quick look
     python benchmarks/train_step.py --compile                    # adds compiled steps; several minutes of compilation first
+    python benchmarks/train_step.py --only fp32                  # for processors without bf16 instructions, where bf16 is much slower
 
 Time is processor time of this process over all its threads, so that other work on the machine disturbs it little; with ``--wall`` the
 clock. Each way's figure is the median over the rounds; the spread is the smallest and largest ratio in one round. Peak memory is measured
@@ -95,7 +96,7 @@ def peak_of(name, options, batch):
 
 
 def measure(options, batch):
-    names = [name for name in WAYS if options.compile or "compiled" not in name]
+    names = [name for name in WAYS if (options.compile or "compiled" not in name) and options.only in name]
     clock = time.perf_counter if options.wall else time.process_time
     ways, first = {}, {}
     for name in names:
@@ -132,6 +133,7 @@ def main():
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", default="", help="ways whose name holds this; the plain fp32 step must be among them")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--no-memory", action="store_true")

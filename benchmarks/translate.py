@@ -2,6 +2,7 @@
 
     python benchmarks/translate.py                      # 128 px, 9 blocks, width 64
     python benchmarks/translate.py --wall --threads 2   # on a quiet machine
+    python benchmarks/translate.py --no-bf16 --int8     # processors without bf16 instructions; 8-bit convolutions by onnxruntime as well
 
 The weights are drawn, then trained for a few steps if ``--steps`` says so; speed does not depend on them, the difference in grey levels
 does somewhat. Time is processor time (``--wall``: the clock). The difference is that of the 8-bit picture's level before rounding.
@@ -14,11 +15,13 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 from plain_cyclegan import Generator
 
+from threatray.synthesis import onnx_export
 from threatray.synthesis.config import Preset, TrainConfig
 from threatray.synthesis.encoding import Encoding
 from threatray.synthesis.hardware import Precision
@@ -47,6 +50,24 @@ def smooth_photos(options):
     return torch.nn.functional.interpolate(coarse, size=options.size, mode="bicubic").clamp(-1, 1)
 
 
+def eight_bit(fp32, given, path):
+    """Convolutions in 8 bits: activations by their range on these photos, kernels a channel, 7 bits where VNNI is missing."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+
+    class Photos(CalibrationDataReader):
+        def __init__(self):
+            self.left = iter(given)
+
+        def get_next(self):
+            one = next(self.left, None)
+            return None if one is None else {"photo": one[None, :3], "mask": one[None, 3:], "class_index": np.zeros(1, np.int64)}
+
+    with mock.patch.object(onnx_export, "fewer_multiplications"):
+        export_onnx(fp32, path)
+    settings = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "reduce_range": True}
+    quantize_static(path, path, Photos(), per_channel=True, op_types_to_quantize=["Conv"], **settings)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=128)
@@ -56,6 +77,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--wall", action="store_true")
+    parser.add_argument("--no-bf16", action="store_true")
+    parser.add_argument("--int8", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -74,8 +97,13 @@ def main():
         ways = {"published, eager torch fp32": lambda: run_plain(plain, photos)}
         for batch in (1, options.photos):
             ways[f"ours fp32, {batch} at a time"] = lambda batch=batch: fp32.encoded(given, classes, batch)
-            ways[f"ours bf16, {batch} at a time"] = lambda batch=batch: bf16.encoded(given, classes, batch)
+            if not options.no_bf16:
+                ways[f"ours bf16, {batch} at a time"] = lambda batch=batch: bf16.encoded(given, classes, batch)
             ways[f"onnxruntime fp32, {batch} at a time"] = lambda batch=batch: onnx.encoded(given, classes, batch)
+        if options.int8:
+            eight_bit(fp32, given, Path(scratch) / "eight.onnx")
+            eight = OnnxTranslator.load(Path(scratch) / "eight.onnx", threads=options.threads)
+            ways["onnxruntime int8, 1 at a time"] = lambda: eight.encoded(given, classes, 1)
         clock = time.perf_counter if options.wall else time.process_time
         truth, times = ways["published, eager torch fp32"](), {name: [] for name in ways}
         far = {name: np.abs(run() - truth) * 127.5 for name, run in ways.items()}  # also warms up

@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from threatray.core import OriginKind, Quantity, XrayImage
 from threatray.core.image_file import write_png
-from threatray.photos.library import read_crops
-from threatray.pipeline.stages.train_stage import chosen_checkpoint
+from threatray.photos.library import INDEX_NAME, read_crops
+from threatray.pipeline.stages.train_stage import CHECKPOINT, chosen_checkpoint
 from threatray.report.pictures import colour_view
 from threatray.synthesis.diseases import checkerboard, draws_nothing, memorised, mode_collapse, steganography
 from threatray.synthesis.domain import DomainSet
@@ -74,6 +74,8 @@ def main() -> None:
     parser.add_argument("--training", type=Path)
     options = parser.parse_args()
     training = options.training or options.demo / "train"
+    if missing := _missing(options.demo, training):
+        parser.error(missing)
     translator = Translator.load(chosen_checkpoint(training))
     config = translator.config
     crops = read_crops(options.demo / "photos")
@@ -141,6 +143,23 @@ def main() -> None:
     for name, finding in figures.items():
         print(f"{name}: {finding['figure']} (limit {finding['limit']}): {finding['verdict']}")
     _curves(training)
+
+
+def _missing(demo: Path, training: Path) -> str | None:
+    """What is not there that the pictures need, said before the first is overwritten."""
+    for path, maker in ((demo / "photos" / INDEX_NAME, "photos"), (demo / "signatures" / INDEX_NAME, "signatures")):
+        if not path.is_file():
+            return f"{path}: missing. DEMO is a folder of `threatray demo`, with what its stage {maker} made."
+    for name in (CHECKPOINT, "train.json"):
+        if not (training / name).is_file():
+            return f"{training / name}: missing. Give a finished training with --training, or a demo with one."
+    if not json.loads((training / "train.json").read_text()).get("validation") or not (training / "validation.jsonl").is_file():
+        return (
+            f"{training}: was not examined while it trained, so there is no curve to draw. Train with --validation.every 100: "
+            f"threatray train --photos {demo / 'photos'} --signatures {demo / 'signatures'} --validation.every 100 --out FOLDER, "
+            "and give it with --training FOLDER."
+        )
+    return None
 
 
 def _filled(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

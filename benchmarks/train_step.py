@@ -19,12 +19,13 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 from plain_cyclegan import PlainCycleGan
 
-from threatray.synthesis.config import Preset, TrainConfig, Weights
+from threatray.synthesis.config import Preset, TrainConfig
 from threatray.synthesis.hardware import Precision, prepare
 from threatray.synthesis.image_pool import ImagePool
 from threatray.synthesis.paper_config import Condition, PaperNetworks
@@ -32,7 +33,7 @@ from threatray.synthesis.presets import nets_of
 from threatray.synthesis.step import Batch, Optimisers, Pools, train_step
 from threatray.synthesis.train import _adam
 
-WEIGHTS = Weights(lambda_cycle_a=10.0, lambda_cycle_b=10.0, lambda_identity=0.5, covered_patches=False, lambda_moments=0.0, r1_gamma=0.0)
+WEIGHTS = replace(TrainConfig.published().weights, lambda_identity=0.5)
 
 
 def pictures(size, batch):

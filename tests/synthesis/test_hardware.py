@@ -11,7 +11,7 @@ from threatray.core import DUAL_ENERGY
 from threatray.errors import CheckFailed, ConfigError
 from threatray.synthesis import onnx_export
 from threatray.synthesis.checkpoint import load_checkpoint
-from threatray.synthesis.config import Preset, TrainConfig, Weights
+from threatray.synthesis.config import Adversarial, Preset, TrainConfig, Weights
 from threatray.synthesis.encoding import Encoding
 from threatray.synthesis.hardware import Device, Precision, prepare, torch_device
 from threatray.synthesis.image_pool import ImagePool
@@ -41,7 +41,8 @@ def gradients(accumulate):
         torch.optim.SGD([*one.parameters(), *two.parameters()], 0.0)
         for one, two in ((nets.gen_ab, nets.gen_ba), (nets.disc_a, nets.disc_b))
     ]
-    weights, pools = Weights(covered_patches=False, lambda_moments=0.0), Pools(ImagePool(0), ImagePool(0))
+    weights = Weights(adversarial=Adversarial.LSGAN, covered_patches=False, lambda_moments=0.0)
+    pools = Pools(ImagePool(0), ImagePool(0))
     losses = train_step(nets, Optimisers(*still), pools, batch(), weights, np.random.default_rng(0), accumulate=accumulate)
     return losses, [weight.grad for net in nets.named().values() for weight in net.parameters()]
 

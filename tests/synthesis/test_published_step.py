@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from threatray.synthesis.config import Preset, TrainConfig, Weights
+from threatray.synthesis.config import Adversarial, Preset, TrainConfig, Weights
 from threatray.synthesis.image_pool import ImagePool
 from threatray.synthesis.paper_config import Condition, PaperNetworks
 from threatray.synthesis.presets import nets_of
@@ -21,7 +21,13 @@ LAMBDA, IDENTITY, RATE = 10.0, 0.5, 2e-4
 PAPER = PaperNetworks(width=WIDTH, blocks=BLOCKS, disc_width=WIDTH)
 CONFIG = TrainConfig(preset=Preset.PAPER, size=SIZE, batch_size=COUNT, condition=Condition.NONE, paper=PAPER)
 WEIGHTS = Weights(
-    lambda_cycle_a=LAMBDA, lambda_cycle_b=LAMBDA, lambda_identity=IDENTITY, covered_patches=False, lambda_moments=0.0, r1_gamma=0.0
+    adversarial=Adversarial.LSGAN,
+    lambda_cycle_a=LAMBDA,
+    lambda_cycle_b=LAMBDA,
+    lambda_identity=IDENTITY,
+    covered_patches=False,
+    lambda_moments=0.0,
+    r1_gamma=0.0,
 )
 FROZEN = {
     "adversarial_b": 1.4342482544595725,

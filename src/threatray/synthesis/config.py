@@ -193,8 +193,8 @@ class TrainConfig:
         paper: Sizes of those networks.
         precision: Arithmetic of a step.
         accumulate: Parts that a batch is done in, one after the other, to hold less in memory; the update is that of the whole batch
-            (with ``weights.covered_patches``, ``weights.lambda_moments`` or batch normalisation: nearly, since each part counts its own
-            patches and takes its own moments).
+            (with ``weights.covered_patches``, ``weights.lambda_moments``, the relativistic loss or batch normalisation: nearly, since
+            each part counts its own patches and takes its own means).
         compile: Compile the networks: minutes once, then somewhat faster steps. Off, because it pays for itself only over hours.
         device: Where to train. A checkpoint goes on on another device, but not to the same bits.
 

@@ -1,6 +1,7 @@
 """Memory and time of `threatray inspect --no-pixels` as a dataset grows: one process a dataset, its own peak.
 
-Usage: ``python benchmarks/inspection_memory.py [--formats coco voc yolo] [--images 100000 300000 1000000] [--boxes 1] [--repeats 0] [--scratch FOLDER]``.
+Usage: ``python benchmarks/inspection_memory.py [--formats coco voc yolo] [--images 100000 300000 1000000] [--boxes 1] [--repeats 0]
+[--scratch FOLDER]``.
 With ``--repeats`` the reader with the count behind it, without the program's start and its page, is timed too, in this process.
 The pictures are links to one small PNG: without pixels nobody looks inside. Boxes are drawn from seed 0.
 """

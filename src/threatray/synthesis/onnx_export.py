@@ -66,7 +66,7 @@ def export_onnx(translator: Translator, path: Path) -> float:
         "checkpoint": translator.checkpoint,
     }
     with whole_file(path) as temporary:
-        _write(_Bare(faster_layers(generator)).eval(), given, temporary, json.dumps(settings, sort_keys=True))
+        _write(faster_layers(_Bare(generator)).eval(), given, temporary, json.dumps(settings, sort_keys=True))
         there = OnnxTranslator.load(temporary).encoded(photos.numpy(), classes.numpy(), _CHECKED)
         here = translator.encoded(photos.numpy(), classes.numpy(), _CHECKED)
         levels = float(np.abs(there - here).max()) * 127.5

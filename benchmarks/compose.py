@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,13 @@ def library_of(folder: Path, signatures: Sequence[Signature]) -> CachedLibrary:
     return CachedLibrary(SignatureLibrary.open(folder))
 
 
-def workshop(folder: Path, bags: Path, library: CachedLibrary, palettes: ScannerPalettes | None = None) -> _Shared:
+def workshop(
+    folder: Path, bags: Path, library: CachedLibrary, palettes: ScannerPalettes | None = None, config: ComposeConfig = OWN_SIZE
+) -> _Shared:
     """What the compose stage hands to its workers; with palettes, colour is projected by its two energies."""
     sources = Sources.open({Role.BENIGN: bags}, Taxonomy())
     located = {one.key: one for one in sources.located(Role.BENIGN)}
-    return _Shared(OWN_SIZE, OutputConfig(), sources, located, library, {}, SEED, folder, palettes)
+    return _Shared(config, OutputConfig(), sources, located, library, {}, SEED, folder, palettes)
 
 
 def planned(shared: _Shared, reuse: int, start: int = 0) -> list[tuple[PlannedComposite, ...]]:
@@ -160,21 +163,66 @@ def speed(rounds: int, data: Path | None, *, files: bool = True) -> None:
         for reuse in (1, 3, 10) if files else ():
             against_coding(bags, threats, reuse, rounds)
         if files and name.startswith("phantom"):  # whose palette is known
-            print("  by way of the two energies, with the photon noise that the threats lack:")
-            against_coding(bags, energies, 10, rounds, ScannerPalettes((DEFAULT_PALETTE,)))
+            by_energies(bags, energies, 10, rounds)
         in_memory(bags, threats, rounds)
 
 
-def against_coding(
-    bags: list[NDArray[np.uint8]], threats: list[Signature], reuse: int, rounds: int, palettes: ScannerPalettes | None = None
-) -> None:
+def with_grain(signature: Signature) -> Signature:
+    grain = np.random.default_rng(SEED).normal(0, 0.05, (3, *signature.image.size)).astype(np.float32)
+    return replace(signature, grain=grain * signature.mask)
+
+
+def by_energies(bags: list[NDArray[np.uint8]], energies: list[Signature], reuse: int, rounds: int) -> None:
+    """Files in and out by way of the two energies, with and without noise and grain, by channels, and coding alone: all in turn."""
+    palettes, silent = ScannerPalettes((DEFAULT_PALETTE,)), replace(OWN_SIZE, photon_noise=False)
+    grainy = [with_grain(each) for each in energies]
+    kinds = {
+        "by channels": ([in_colour(each) for each in energies], None, OWN_SIZE),
+        "by energies": (energies, palettes, silent),
+        "by energies, with grain": (grainy, palettes, silent),
+        "by energies, with the missing noise": (energies, palettes, OWN_SIZE),
+        "by energies, with both": (grainy, palettes, OWN_SIZE),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "bags").mkdir()
+        for number, bag in enumerate(bags):
+            Image.fromarray(bag).save(folder / "bags" / f"b{number}.jpg", quality=90, subsampling=2)
+        paths = sorted((folder / "bags").glob("*.jpg"))
+
+        def composing(
+            number: int, threats: list[Signature], with_palettes: ScannerPalettes | None, config: ComposeConfig
+        ) -> Callable[[], int]:
+            library = library_of(folder / f"library{number}", threats)
+            shared = workshop(folder / f"out{number}", folder / "bags", library, with_palettes, config)
+            groups = planned(shared, reuse)
+            return lambda: sum(sum("params" in each for each in compose_bag(shared, group)) for group in groups)
+
+        def coding() -> int:
+            for _ in range(reuse):
+                for path in paths:
+                    with Image.open(path) as image:
+                        pixels, tables = np.asarray(image), image.quantization  # type: ignore[attr-defined]
+                        sampling = JpegImagePlugin.get_sampling(image)
+                    buffer = io.BytesIO()
+                    Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=sampling)
+                    (folder / path.name).write_bytes(buffer.getvalue())
+            return reuse * len(paths)
+
+        *took, alone = in_turn(rounds, *(composing(number, *each) for number, each in enumerate(kinds.values())), coding)
+    print(f"  {reuse} composites a bag; decode + encode with Pillow {shown(alone)} ms")
+    for name, mine in zip(kinds, took, strict=True):
+        print(f"    {name}: {shown(mine)} ms each, {ratios(mine, alone)} of coding, {ratios(mine, took[0])} of channels")
+
+
+def against_coding(bags: list[NDArray[np.uint8]], threats: list[Signature], reuse: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "bags").mkdir()
         (folder / "plain").mkdir()
         for number, bag in enumerate(bags):
             Image.fromarray(bag).save(folder / "bags" / f"b{number}.jpg", quality=90, subsampling=2)
-        shared = workshop(folder / "out", folder / "bags", library_of(folder / "library", threats), palettes)
+        shared = workshop(folder / "out", folder / "bags", library_of(folder / "library", threats))
         groups = planned(shared, reuse)
         paths = sorted((folder / "bags").glob("*.jpg"))
         made: list[int] = []

@@ -236,7 +236,7 @@ def configurations() -> dict[str, TrainConfig]:
     neither = weighted(adversarial=Adversarial.LSGAN, r1_gamma=0.0, lambda_moments=0.0)
     return {
         "default": base,
-        "LSGAN": weighted(adversarial=Adversarial.LSGAN),
+        "relativistic": weighted(adversarial=Adversarial.RELATIVISTIC),
         "neither": neither,
         "no moments": weighted(lambda_moments=0.0),
         "no R1": weighted(r1_gamma=0.0),

@@ -172,6 +172,28 @@ def with_grain(signature: Signature) -> Signature:
     return replace(signature, grain=grain * signature.mask)
 
 
+def bag_files(folder: Path, bags: list[NDArray[np.uint8]]) -> list[Path]:
+    """The bags as JPEG files in ``folder/bags``, with ``folder/plain`` beside it for what is only coded anew."""
+    for name in ("bags", "plain"):
+        (folder / name).mkdir()
+    for number, bag in enumerate(bags):
+        Image.fromarray(bag).save(folder / "bags" / f"b{number}.jpg", quality=90, subsampling=2)
+    return sorted((folder / "bags").glob("*.jpg"))
+
+
+def coded_by_pillow(paths: list[Path], out: Path, reuse: int) -> int:
+    """Decode every picture and encode it with its own tables into a folder, so many times: the bound of any composing."""
+    for _ in range(reuse):
+        for path in paths:
+            with Image.open(path) as image:
+                pixels, tables = np.asarray(image), image.quantization  # type: ignore[attr-defined]
+                sampling = JpegImagePlugin.get_sampling(image)
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=sampling)
+            (out / path.name).write_bytes(buffer.getvalue())
+    return reuse * len(paths)
+
+
 def by_energies(bags: list[NDArray[np.uint8]], energies: list[Signature], reuse: int, rounds: int) -> None:
     """Files in and out by way of the two energies, with and without noise and grain, by channels, and coding alone: all in turn."""
     palettes, silent = ScannerPalettes((DEFAULT_PALETTE,)), replace(OWN_SIZE, photon_noise=False)
@@ -185,10 +207,7 @@ def by_energies(bags: list[NDArray[np.uint8]], energies: list[Signature], reuse:
     }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "bags").mkdir()
-        for number, bag in enumerate(bags):
-            Image.fromarray(bag).save(folder / "bags" / f"b{number}.jpg", quality=90, subsampling=2)
-        paths = sorted((folder / "bags").glob("*.jpg"))
+        paths = bag_files(folder, bags)
 
         def composing(
             number: int, threats: list[Signature], with_palettes: ScannerPalettes | None, config: ComposeConfig
@@ -198,18 +217,11 @@ def by_energies(bags: list[NDArray[np.uint8]], energies: list[Signature], reuse:
             groups = planned(shared, reuse)
             return lambda: sum(sum("params" in each for each in compose_bag(shared, group)) for group in groups)
 
-        def coding() -> int:
-            for _ in range(reuse):
-                for path in paths:
-                    with Image.open(path) as image:
-                        pixels, tables = np.asarray(image), image.quantization  # type: ignore[attr-defined]
-                        sampling = JpegImagePlugin.get_sampling(image)
-                    buffer = io.BytesIO()
-                    Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=sampling)
-                    (folder / path.name).write_bytes(buffer.getvalue())
-            return reuse * len(paths)
-
-        *took, alone = in_turn(rounds, *(composing(number, *each) for number, each in enumerate(kinds.values())), coding)
+        *took, alone = in_turn(
+            rounds,
+            *(composing(number, *each) for number, each in enumerate(kinds.values())),
+            lambda: coded_by_pillow(paths, folder / "plain", reuse),
+        )
     print(f"  {reuse} composites a bag; decode + encode with Pillow {shown(alone)} ms")
     for name, mine in zip(kinds, took, strict=True):
         print(f"    {name}: {shown(mine)} ms each, {ratios(mine, alone)} of coding, {ratios(mine, took[0])} of channels")
@@ -218,29 +230,14 @@ def by_energies(bags: list[NDArray[np.uint8]], energies: list[Signature], reuse:
 def against_coding(bags: list[NDArray[np.uint8]], threats: list[Signature], reuse: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "bags").mkdir()
-        (folder / "plain").mkdir()
-        for number, bag in enumerate(bags):
-            Image.fromarray(bag).save(folder / "bags" / f"b{number}.jpg", quality=90, subsampling=2)
+        paths = bag_files(folder, bags)
         shared = workshop(folder / "out", folder / "bags", library_of(folder / "library", threats))
         groups = planned(shared, reuse)
-        paths = sorted((folder / "bags").glob("*.jpg"))
         made: list[int] = []
 
         def ours() -> int:
             made[:] = [sum("params" in each for each in compose_bag(shared, group)) for group in groups]
             return sum(made)
-
-        def coding() -> int:
-            for _ in range(reuse):
-                for path in paths:
-                    with Image.open(path) as image:
-                        pixels, tables = np.asarray(image), image.quantization  # type: ignore[attr-defined]
-                        sampling = JpegImagePlugin.get_sampling(image)
-                    buffer = io.BytesIO()
-                    Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=sampling)
-                    (folder / "plain" / path.name).write_bytes(buffer.getvalue())
-            return reuse * len(paths)
 
         def same_codec() -> int:
             for _ in range(reuse):
@@ -250,7 +247,7 @@ def against_coding(bags: list[NDArray[np.uint8]], threats: list[Signature], reus
                     write_jpeg(folder / "plain" / path.name, plain[0], like=plain[1])
             return reuse * len(paths)
 
-        mine, alone, codec = in_turn(rounds, ours, coding, same_codec)
+        mine, alone, codec = in_turn(rounds, ours, lambda: coded_by_pillow(paths, folder / "plain", reuse), same_codec)
         share = sum(made) / (reuse * len(bags))
         rate = 1e3 / statistics.median(mine)
         print(f"  {reuse:2d} composites a bag: {shown(mine)} ms each, {rate:.0f} a second and core ({share:.0%} of the plan)")

@@ -217,11 +217,8 @@ def by_energies(bags: list[NDArray[np.uint8]], energies: list[Signature], reuse:
             groups = planned(shared, reuse)
             return lambda: sum(sum("params" in each for each in compose_bag(shared, group)) for group in groups)
 
-        *took, alone = in_turn(
-            rounds,
-            *(composing(number, *each) for number, each in enumerate(kinds.values())),
-            lambda: coded_by_pillow(paths, folder / "plain", reuse),
-        )
+        ways = [composing(number, *each) for number, each in enumerate(kinds.values())]
+        *took, alone = in_turn(rounds, *ways, lambda: coded_by_pillow(paths, folder / "plain", reuse))
     print(f"  {reuse} composites a bag; decode + encode with Pillow {shown(alone)} ms")
     for name, mine in zip(kinds, took, strict=True):
         print(f"    {name}: {shown(mine)} ms each, {ratios(mine, alone)} of coding, {ratios(mine, took[0])} of channels")

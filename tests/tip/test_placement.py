@@ -45,9 +45,10 @@ def test_every_place_lies_inside_the_bag(seed, step, mode):
     inside[20:30, 25:30] = False
     threat = blob(seed, 7 * step + seed % 3, 11 * step, 0.5)
     threat[0, 0] = True
-    spot = place(bag_map(inside, step=step), inside, threat, np.random.default_rng(seed), mode=mode, positions=[(0.1, 0.9)])
-    fine = np.kron(inside, np.ones((step, step), bool))
-    assert fine[spot.y : spot.y + threat.shape[0], spot.x : spot.x + threat.shape[1]][threat].all()
+    bag, rng, fine = bag_map(inside, step=step), np.random.default_rng(seed), np.kron(inside, np.ones((step, step), bool))
+    for _ in range(12):  # a place that is wrong by a pixel is rare
+        spot = place(bag, inside, threat, rng, mode=mode, positions=[(0.1, 0.9)])
+        assert fine[spot.y : spot.y + threat.shape[0], spot.x : spot.x + threat.shape[1]][threat].all()
 
 
 def test_a_tight_fit_in_a_large_bag_stays_inside():

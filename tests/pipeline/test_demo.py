@@ -60,6 +60,7 @@ def test_every_stage_leaves_what_it_promises(undisturbed: Path) -> None:
         "compose/annotations.json",
         "compose/composites.jsonl",
         "score/score.json",
+        "score/truth/index.json",
         "uplift/results.jsonl",
         "uplift/shortcuts.json",
         "uplift/uplift.json",

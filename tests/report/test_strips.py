@@ -53,6 +53,14 @@ def test_controls_are_shown_where_they_are_given(own_run: Path) -> None:
     assert found.columns[:2] == ("Photo", "Grey inverted")
 
 
+def test_a_truth_of_ones_own_is_shown_as_the_scores_keep_it(own_run: Path) -> None:
+    before = build_strips(RunFolder(own_run))
+    (own_run / "phantom" / "truth").rename(own_run / "score" / "truth")
+    assert before is not None
+    assert before.truth
+    assert build_strips(RunFolder(own_run)) == before
+
+
 def test_without_truth_no_truth_is_promised(own_run: Path) -> None:
     shutil.rmtree(own_run / "phantom")
     found = build_strips(RunFolder(own_run))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from threatray.core.image import XrayImage
 from threatray.report.folder import RunFolder
 from threatray.report.pictures import Rgb
 from threatray.tip.library import SignatureLibrary
+
+_TRUTHS: Final = ("score/truth", "phantom/truth")
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,14 @@ class Crops:
 
     folder: RunFolder
     entries: Mapping[str, Mapping[str, Any]]
+    truths: SignatureLibrary
+    """Those that ``score`` compared with; of a run that was not scored, the phantom's."""
 
     @classmethod
     def read(cls, folder: RunFolder) -> Crops:
         """The crops of a run; none where there was no intake."""
-        return cls(folder, {str(entry.get("id")): entry for entry in folder.records("photos/index.json", "crops")})
+        truths = next((found for name in _TRUTHS if len(found := folder.library(name))), SignatureLibrary(folder.path, ()))
+        return cls(folder, {str(entry.get("id")): entry for entry in folder.records("photos/index.json", "crops")}, truths)
 
     def pixels(self, crop: str) -> Rgb | None:
         """The crop's photo, or None."""
@@ -33,9 +38,9 @@ class Crops:
         file = str(entry.get("file") or f"{entry.get('class_name')}/{crop}.png")
         return self.folder.pixels(f"photos/{file}")
 
-    def truth(self, crop: str, truth: SignatureLibrary) -> XrayImage | None:
+    def truth(self, crop: str) -> XrayImage | None:
         """The true X-ray of the crop's object: by the crop's id, or by the id of the photo it was cut from."""
         source = str((self.entries.get(crop) or {}).get("source_id", ""))
-        known = set(truth.ids())
+        known = set(self.truths.ids())
         name = next((name for name in (crop, source, PurePosixPath(source).stem) if name in known), None)
-        return None if name is None else truth.load(name).image
+        return None if name is None else self.truths.load(name).image

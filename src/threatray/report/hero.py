@@ -36,7 +36,7 @@ def hero_pixels(folder: RunFolder) -> tuple[list[tuple[str, Rgb]], str] | None:
     accepted = folder.library("translate/accepted")
     if not len(accepted):
         return None
-    crops, truth = Crops.read(folder), folder.library("phantom/truth")
+    crops = Crops.read(folder)
     known = set(accepted.ids())
     scored = sorted(
         (value, str(row["id"]))
@@ -50,7 +50,7 @@ def hero_pixels(folder: RunFolder) -> tuple[list[tuple[str, Rgb]], str] | None:
     name = next(iter(composites), nearest[0])
     class_name = accepted.entry(name).class_name
     how = "the median of all by SSIM to the truth" if scored else "from the middle of the list"
-    photo, true = crops.pixels(name), crops.truth(name, truth)
+    photo, true = crops.pixels(name), crops.truth(name)
     panels: list[tuple[str, Rgb]] = [] if photo is None else [("Photo", photo)]
     panels.append(("Translated X-ray", colour_view(accepted.load(name).image)))
     if true is not None:

@@ -53,7 +53,7 @@ def build_strips(folder: RunFolder) -> Strips | None:
     accepted = folder.library("translate/accepted")
     if not len(accepted):
         return None
-    crops, truth = Crops.read(folder), folder.library("phantom/truth")
+    crops = Crops.read(folder)
     controls = {title: folder.library(f"score/controls/{name}") for name, title in _CONTROLS}
     paired = Paired.read(folder)
     by_class = accepted.by_class()
@@ -61,7 +61,7 @@ def build_strips(folder: RunFolder) -> Strips | None:
     classes: dict[str, tuple[Strip, ...]] = {}
     for class_name, names in sorted(by_class.items()):
         chosen = evenly(names, most)
-        classes[class_name] = tuple(_strip(one, class_name, crops, accepted, truth, controls, _note(paired, one)) for one in chosen)
+        classes[class_name] = tuple(_strip(one, class_name, crops, accepted, controls, _note(paired, one)) for one in chosen)
     used = [title for title in _columns() if any(strip.panels[title] for strips in classes.values() for strip in strips)]
     with_truth = any(title.startswith("True") for title in used)
     true = ", and the true X-ray of the same object" if with_truth else ""
@@ -83,7 +83,6 @@ def _strip(
     class_name: str,
     crops: Crops,
     accepted: SignatureLibrary,
-    truth: SignatureLibrary,
     controls: Mapping[str, SignatureLibrary],
     note: str,
 ) -> Strip:
@@ -96,7 +95,7 @@ def _strip(
         if crop in library.ids():
             panels[title] = embed(colour_view(library.load(crop).image), f"{title} control of {what}")
     panels |= _views("Translated", accepted.load(crop).image, f"Translated X-ray of {what}")
-    true = crops.truth(crop, truth)
+    true = crops.truth(crop)
     if true is not None:
         panels |= _views("True", true, f"True X-ray of {what}")
     return Strip(crop, class_name, panels, note)

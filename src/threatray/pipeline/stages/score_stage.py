@@ -35,6 +35,7 @@ from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED, VERDIC
 from threatray.tip.library import SignatureLibrary, write_index, write_signature
 
 SCORE_FILE: Final = "score.json"
+TRUTH: Final = "truth"
 TRANSLATED: Final = "translated"
 AFTER_GATE: Final = "translated, after the gate"
 PHOTO: Final = "photo as it is"
@@ -151,6 +152,9 @@ def score(
             update(len(arms) + 1, len(arms) + 1)
         for name, folder in _SHOWN.items():
             write_index(work / folder, [write_signature(work / folder, signature) for signature in arms[name]])
+        if truths:  # for the report, which reads from the run's folder alone
+            true = [replace(signature, id=name) for name, signature in truths.items()]
+            write_index(work / TRUTH, [write_signature(work / TRUTH, signature) for signature in true])
         paired = _paired(arms, truths)
         scores += _paired_scores(paired, run.seed)
         write_json(

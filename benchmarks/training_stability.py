@@ -32,14 +32,16 @@ from threatray.phantom.dataset import JobKind, PhantomConfig, plan, render_photo
 from threatray.phantom.objects import make
 from threatray.phantom.pose import draw_pose
 from threatray.phantom.raster import Frame as PhotoFrame
+from threatray.phantom.scanner import GREY_LEVELS
 from threatray.photos.matte import matte
 from threatray.physics.materials import linear_attenuation, material
+from threatray.pipeline.stages.signatures_stage import DARKEST_LEVELS
 from threatray.report.pictures import colour_view
 from threatray.synthesis.config import Adversarial, TrainConfig
 from threatray.synthesis.domain import PHOTO_CHANNELS, DomainSet, photo_tensor
 from threatray.synthesis.framing import Frame
 from threatray.synthesis.train import CycleGan
-from threatray.tip.isolate import isolate
+from threatray.tip.isolate import IsolateConfig, isolate
 from threatray.tip.refusal import Refused
 
 LABELLED = {"gun": 80, "knife": 48, "scissors": 24, "wrench": 14, "pliers": 8, "hammer": 4}
@@ -86,11 +88,12 @@ def prepare(seed: int, path: Path) -> Data:
     found: dict[JobKind, list[Any]] = {JobKind.LABELLED: [], JobKind.VALIDATION: []}
     rows = []
     encoding, pose = TrainConfig().encoding, TrainConfig().pose
+    limits = IsolateConfig(darkest=DARKEST_LEVELS / GREY_LEVELS)  # these scans have 16 bits
     for place, job in enumerate(jobs):
         if place % 100 == 0:
             print(f"{place} of {len(jobs)}", flush=True)
         if job.kind is not JobKind.PHOTO:
-            taken = isolate(render_scan(job, config).sample, 0)
+            taken = isolate(render_scan(job, config).sample, 0, limits)
             if not isinstance(taken, Refused) and taken.quality >= LEAST_QUALITY:
                 found[job.kind].append(taken.signature)
             continue

@@ -28,6 +28,7 @@ WEIGHTS = Weights(
     covered_patches=False,
     lambda_moments=0.0,
     r1_gamma=0.0,
+    cycle_noise=0.0,
 )
 FROZEN = {
     "adversarial_b": 1.4342482544595725,

@@ -15,6 +15,7 @@ from threatray.synthesis.step import (
     CycleGanNets,
     Optimisers,
     Pools,
+    WayBackNoise,
     discriminator_loss,
     fooling_loss,
     generator_losses,
@@ -52,9 +53,10 @@ def test_swapping_a_and_b_swaps_the_losses(seed, kind):
     nets = build_nets(Preset.TINY, 3, 3, 2, seed=seed)
     weights = Weights(7.0, 3.0, 0.5, kind)
     data = batch(seed)
+    noise = WayBackNoise.drawn(data, 0.2, np.random.default_rng(seed))
     with torch.no_grad():
-        here, made = generator_losses(nets, data, weights)
-        there, made_swapped = generator_losses(nets.swapped(), data.swapped(), weights.swapped())
+        here, made = generator_losses(nets, data, weights, noise)
+        there, made_swapped = generator_losses(nets.swapped(), data.swapped(), weights.swapped(), noise.swapped())
     for term in ("adversarial", "cycle", "identity"):
         assert torch.equal(getattr(here, f"{term}_a"), getattr(there, f"{term}_b"))
         assert torch.equal(getattr(here, f"{term}_b"), getattr(there, f"{term}_a"))
@@ -69,6 +71,26 @@ def test_identity_generators_have_no_cycle_and_no_identity_loss():
     assert [losses.cycle_a.item(), losses.cycle_b.item(), losses.identity_a.item(), losses.identity_b.item()] == [0.0] * 4
     assert losses.adversarial_a.item() == 1.0
     assert losses.adversarial_b.item() == 0.75**2
+
+
+def test_noise_lies_on_the_way_back_alone_and_inside_the_masks():
+    nets, data = CycleGanNets(Same(), Same(), Constant(0.0), Constant(0.0)), batch()
+    noise = WayBackNoise.drawn(data, 0.2, np.random.default_rng(1))
+    losses, made = generator_losses(nets, data, Weights(), noise)
+    assert torch.equal(made.fake_b, data.real_a)
+    assert torch.equal(made.rec_a, data.real_a + data.mask_a * noise.on_b)
+    assert torch.equal(made.rec_b, data.real_b + data.mask_b * noise.on_a)
+    assert losses.cycle_a.item() == pytest.approx((data.mask_a * noise.on_b).abs().mean().item())
+
+
+def test_noise_is_drawn_with_its_spread_and_is_the_same_from_the_same_state():
+    data = batch(count=6)
+    one, other = (WayBackNoise.drawn(data, 0.2, np.random.default_rng(1)) for _ in range(2))
+    assert torch.equal(one.on_a, other.on_a)
+    assert torch.equal(one.on_b, other.on_b)
+    assert not torch.equal(one.on_a, one.on_b)
+    assert one.on_a.std().item() == pytest.approx(0.2, rel=0.05)
+    assert torch.equal(torch.cat([part.on_b for part in one.parts(3)]), one.on_b)
 
 
 def test_the_total_by_hand():
@@ -203,6 +225,7 @@ PENALISED = (
 @given(st.integers(0, 1000), st.sampled_from(PENALISED))
 def test_swapping_a_and_b_swaps_the_whole_step_with_its_penalties(seed, weights):
     nets, data = build_nets(Preset.TINY, 3, 3, 2, seed=seed), batch(seed)
+    weights = replace(weights, cycle_noise=0.0)  # which is drawn for one domain after the other
     here, grads = stepped(nets, data, weights)
     there, grads_there = stepped(nets.swapped(), data.swapped(), weights.swapped())
     for term in ("disc", "penalty", "adversarial", "cycle", "moments"):

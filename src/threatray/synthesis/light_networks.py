@@ -14,6 +14,7 @@ from torch.nn import functional
 
 CONTRAST_GAIN: Final = 5.0
 DETAIL_GAIN: Final = 3.0
+PARTS: Final = 8
 
 
 class _Block(nn.Module):
@@ -109,13 +110,18 @@ class LightGenerator(nn.Module):
 
     def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """(N, inputs, S, S) and (N,) classes to (N, outputs, S, S) in [-1, 1]; S a multiple of 4."""
+        _, merged = self._thought(x, class_index)
+        return torch.tanh(functional.pixel_shuffle(self.out(merged), 2))
+
+    def _thought(self, x: torch.Tensor, class_index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is known of the object at a quarter of the side, and that with the stem's fine view at half of it."""
         fine = functional.leaky_relu(self.stem(self.folded(x)), 0.2)
         coarse = self.down(_with_position(fine))
         for block in self.blocks:
             coarse = block(coarse, class_index)
-        risen = functional.pixel_shuffle(self.up(functional.leaky_relu(coarse, 0.2)), 2)
-        merged = functional.leaky_relu(self.merge(torch.cat([risen, fine], 1)), 0.2)
-        return torch.tanh(functional.pixel_shuffle(self.out(merged), 2))
+        coarse = functional.leaky_relu(coarse, 0.2)
+        risen = functional.pixel_shuffle(self.up(coarse), 2)
+        return coarse, functional.leaky_relu(self.merge(torch.cat([risen, fine], 1)), 0.2)
 
     def features(self, x: torch.Tensor, class_index: torch.Tensor) -> list[torch.Tensor]:
         """What CUT compares: the folded pixels, the stem, the quarter side and the last block.
@@ -128,6 +134,56 @@ class LightGenerator(nn.Module):
         for block in self.blocks:
             thought = block(thought, class_index)
         return [folded, fine, coarse, thought]
+
+
+class PartsGenerator(LightGenerator):
+    """A generator that draws an object as a few parts, each of nearly one density.
+
+    An X-ray of a thing is smooth but for the borders of its parts. A generator free in every pixel satisfies its discriminator, and carries
+    the photo's brightness to the way back, by fine texture; this one has little to give. Every pixel is shared out among the parts, whose
+    borders follow the photo's edges; what a part looks like is decided once an object, from all of it and its class; thickness
+    changes slowly on top of that.
+
+    Args:
+        inputs: Input channels with the mask.
+        outputs: Output channels.
+        classes: Number of classes, at least 1.
+        width: Channels at quarter side.
+        stem: Channels at half side.
+        blocks: Residual blocks at quarter side.
+        parts: Most parts of an object.
+
+    Example:
+        >>> net = PartsGenerator(4, 2, classes=3, width=8, stem=4, blocks=1, parts=3)
+        >>> net(torch.zeros(1, 4, 16, 16), torch.tensor([2])).shape
+        torch.Size([1, 2, 16, 16])
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, classes: int, width: int = 64, stem: int = 24, blocks: int = 4, parts: int = PARTS
+    ) -> None:
+        super().__init__(inputs, outputs, classes=classes, width=width, stem=stem, blocks=blocks)
+        self.out = nn.Conv2d(stem, parts, 3, padding=1)
+        self.border = nn.Conv2d(inputs, parts, 3, padding=1)
+        self.look = nn.Linear(2 * width, parts * outputs)
+        self.look_class = nn.Embedding(classes, parts * outputs)
+        self.slow = nn.Conv2d(width, outputs, 1)
+
+    def forward(self, x: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, S, S) and (N,) classes to (N, outputs, S, S) in [-1, 1]; S a multiple of 4."""
+        coarse, merged = self._thought(x, class_index)
+        share = functional.softmax(_enlarged(self.out(merged), 2) + self.border(x), 1)
+        covered = functional.avg_pool2d(x[:, -1:], 4)
+        mean = (coarse * covered).sum((2, 3)) / covered.sum((2, 3)).clamp(min=1.0)
+        look = self.look(torch.cat([mean, coarse.amax((2, 3))], 1)) + self.look_class(class_index)
+        slow = _enlarged(self.slow(coarse), 4)
+        drawn = torch.matmul(look.reshape(-1, slow.shape[1], share.shape[1]), share.flatten(2))
+        return torch.tanh(drawn.reshape(slow.shape) + slow)
+
+
+def _enlarged(x: torch.Tensor, factor: int) -> torch.Tensor:
+    """Between its pixels in straight lines, so that no grid is left."""
+    return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 class LightDiscriminator(nn.Module):
@@ -184,7 +240,17 @@ def init_light(module: nn.Module, generator: torch.Generator) -> None:
     for part in module.modules():
         if isinstance(part, _Block):
             part.second.weight.data.mul_(0.1)
+        elif isinstance(part, PartsGenerator):
+            part.up.weight.data = _one_of_four(part.up.weight.data)
+            part.look.weight.data.mul_(0.3)
+            part.slow.weight.data.mul_(0.1)
+            nn.init.normal_(part.look_class.weight, 0.0, 0.7, generator=generator)  # parts that look alike would never part
         elif isinstance(part, LightGenerator):
             part.out.weight.data.mul_(0.2)
-            for layer in (part.up, part.out):  # equal weights for the four pixels of a fold: no checkerboard to unlearn
-                layer.weight.data = layer.weight.data[::4].repeat_interleave(4, dim=0)
+            for layer in (part.up, part.out):
+                layer.weight.data = _one_of_four(layer.weight.data)
+
+
+def _one_of_four(weight: torch.Tensor) -> torch.Tensor:
+    """Equal weights for the four pixels of a fold: no checkerboard to unlearn."""
+    return weight[::4].repeat_interleave(4, dim=0)

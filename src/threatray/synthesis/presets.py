@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from threatray.synthesis.config import Preset, TrainConfig
-from threatray.synthesis.light_networks import LightDiscriminator, LightGenerator, init_light
+from threatray.synthesis.light_networks import LightDiscriminator, LightGenerator, PartsGenerator, init_light
 from threatray.synthesis.networks import (
     ConditionalDiscriminator,
     MaskedGenerator,
@@ -83,10 +83,12 @@ def nets_of(config: TrainConfig, channels_b: int, classes: int, seed: int) -> Cy
 
 
 def _light_generator(preset: Preset, inputs: int, outputs: int, classes: int, *, towards_b: bool) -> nn.Module:
+    kind = PartsGenerator if towards_b else LightGenerator  # photos have texture of their own
     if preset is Preset.TINY:
         width, stem, blocks = (48, 24, 3) if towards_b else (32, 16, 2)  # back to photos is only a check on the way there
-        return MaskedGenerator(LightGenerator(inputs, outputs, classes=classes, width=width, stem=stem, blocks=blocks), classes=classes)
-    return MaskedGenerator(LightGenerator(inputs, outputs, classes=classes, width=128, stem=48, blocks=6), classes=classes)
+    else:
+        width, stem, blocks = 128, 48, 6
+    return MaskedGenerator(kind(inputs, outputs, classes=classes, width=width, stem=stem, blocks=blocks), classes=classes)
 
 
 def _light_discriminator(preset: Preset, inputs: int, classes: int) -> nn.Module:

@@ -12,7 +12,15 @@ import torch
 from threatray.synthesis.config import Adversarial, Weights
 from threatray.synthesis.distributed import processes, rank
 from threatray.synthesis.image_pool import ImagePool, Judged
-from threatray.synthesis.losses import adversarial_loss, cycle_loss, moment_loss, relativistic_loss, slope_penalty, squared_slope, verdict
+from threatray.synthesis.losses import (
+    adversarial_loss,
+    cycle_loss,
+    moment_loss,
+    relativistic_loss,
+    slope_penalty,
+    squared_slope,
+    verdict,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +99,37 @@ class Translations:
 
 
 @dataclass(frozen=True, eq=False)
+class WayBackNoise:
+    """What is added to the translations of N pairs before their way back, inside the masks.
+
+    A generator that must bring back what its translation cannot show hides it there; faint signs do not survive this.
+
+    Args:
+        on_a: (N, 3, S, S) for made photos.
+        on_b: (N, C, S, S) for made X-rays.
+    """
+
+    on_a: torch.Tensor
+    on_b: torch.Tensor
+
+    @classmethod
+    def drawn(cls, batch: Batch, spread: float, rng: np.random.Generator) -> WayBackNoise:
+        """For a batch; processes that train together draw alike and take their own part."""
+        count = len(batch.real_a)
+        own = slice(rank() * count, (rank() + 1) * count)
+        drawn = (rng.standard_normal((count * processes(), *like.shape[1:]), np.float32)[own] for like in (batch.real_a, batch.real_b))
+        return cls(*(torch.from_numpy(spread * one).to(batch.real_a.device) for one in drawn))
+
+    def swapped(self) -> WayBackNoise:
+        """The same with A and B exchanged."""
+        return WayBackNoise(self.on_b, self.on_a)
+
+    def parts(self, count: int) -> list[WayBackNoise]:
+        """In ``count`` parts of one size, as ``Batch.parts``."""
+        return [WayBackNoise(*one) for one in zip(self.on_a.chunk(count), self.on_b.chunk(count), strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
 class GeneratorLosses:
     """Unweighted terms, scalars; ``adversarial_b`` is what ``disc_b`` makes ``gen_ab`` pay."""
 
@@ -133,12 +172,15 @@ class StepLosses:
         return bool(np.isfinite(list(vars(self).values())).all())
 
 
-def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tuple[GeneratorLosses, Translations]:
+def generator_losses(
+    nets: CycleGanNets, batch: Batch, weights: Weights, noise: WayBackNoise | None = None
+) -> tuple[GeneratorLosses, Translations]:
     r"""The generators' side of the objective.
 
     .. math:: L = L_{GAN}(G_{AB}, D_B) + L_{GAN}(G_{BA}, D_A) + \lambda_A |G_{BA}(G_{AB}(a)) - a|_1 + \lambda_B |G_{AB}(G_{BA}(b)) - b|_1
 
-    Exchanging A and B everywhere (``nets.swapped()``, ``batch.swapped()``, ``weights.swapped()``) exchanges the terms.
+    as published but for ``noise``, which lies on the translations on their way back.
+    Exchanging A and B everywhere (``nets.swapped()``, ``batch.swapped()``, ``weights.swapped()``, ``noise.swapped()``) exchanges the terms.
 
     Source:
         Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", 2017.
@@ -146,8 +188,9 @@ def generator_losses(nets: CycleGanNets, batch: Batch, weights: Weights) -> tupl
     classes = batch.class_index
     fake_b = nets.gen_ab(batch.real_a, batch.mask_a, classes)
     fake_a = nets.gen_ba(batch.real_b, batch.mask_b, classes)
-    rec_a = nets.gen_ba(fake_b, batch.mask_a, classes)
-    rec_b = nets.gen_ab(fake_a, batch.mask_b, classes)
+    back_b, back_a = (fake_b, fake_a) if noise is None else (fake_b + batch.mask_a * noise.on_b, fake_a + batch.mask_b * noise.on_a)
+    rec_a = nets.gen_ba(back_b, batch.mask_a, classes)
+    rec_b = nets.gen_ab(back_a, batch.mask_b, classes)
     zero = batch.real_a.new_zeros(())
     with_identity = weights.lambda_identity > 0.0
     real_a, real_b = batch.judged()
@@ -257,7 +300,7 @@ def train_step(
         pools: Changed in place.
         batch: The data.
         weights: Of the objective.
-        rng: For the pools and for WGAN-GP's penalty.
+        rng: For the noise on the way back, the pools and WGAN-GP's penalty.
         step: Its number, which says whether the discriminators' slope is penalised in it.
         accumulate: Parts of the batch that the generators work on one after the other.
 
@@ -267,7 +310,8 @@ def train_step(
     for disc in (nets.disc_a, nets.disc_b):
         disc.requires_grad_(False)
     optimisers.generators.zero_grad(set_to_none=True)
-    losses, made = _generators_backward(nets, batch, weights, accumulate)
+    noise = WayBackNoise.drawn(batch, weights.cycle_noise, rng) if weights.cycle_noise > 0.0 else None
+    losses, made = _generators_backward(nets, batch, weights, noise, accumulate)
     optimisers.generators.step()
 
     for disc in (nets.disc_a, nets.disc_b):
@@ -315,11 +359,14 @@ def discriminator_terms(
     return discriminator_loss(disc, real, fake, weights), penalty
 
 
-def _generators_backward(nets: CycleGanNets, batch: Batch, weights: Weights, parts: int) -> tuple[GeneratorLosses, Translations]:
+def _generators_backward(
+    nets: CycleGanNets, batch: Batch, weights: Weights, noise: WayBackNoise | None, parts: int
+) -> tuple[GeneratorLosses, Translations]:
     """Losses and translations of the whole batch, without their graphs; its gradient is added to the weights'."""
     losses, made = [], []
-    for part in batch.parts(parts):
-        terms, images = generator_losses(nets, part, weights)
+    noises = [None] * parts if noise is None else noise.parts(parts)
+    for part, on_part in zip(batch.parts(parts), noises, strict=True):
+        terms, images = generator_losses(nets, part, weights, on_part)
         (terms.total(weights) / parts).backward()  # type: ignore[no-untyped-call]
         losses.append([value.detach() for value in vars(terms).values()])
         made.append([value.detach() for value in vars(images).values()])

@@ -32,6 +32,7 @@ from threatray.pipeline.fidelity import memorisation_scores, recognition_scores,
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.train_stage import chosen_checkpoint
 from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED, VERDICTS
+from threatray.tip.isolate import crop_to_mask
 from threatray.tip.library import SignatureLibrary, write_index, write_signature
 
 SCORE_FILE: Final = "score.json"
@@ -152,8 +153,8 @@ def score(
             update(len(arms) + 1, len(arms) + 1)
         for name, folder in _SHOWN.items():
             write_index(work / folder, [write_signature(work / folder, signature) for signature in arms[name]])
-        if truths:  # for the report, which reads from the run's folder alone
-            true = [replace(signature, id=name) for name, signature in truths.items()]
+        if truths:  # for the report, which reads from the run's folder alone; and to compose what a perfect translator would have given
+            true = [replace(crop_to_mask(signature), id=name) for name, signature in truths.items()]
             write_index(work / TRUTH, [write_signature(work / TRUTH, signature) for signature in true])
         paired = _paired(arms, truths)
         scores += _paired_scores(paired, run.seed)

@@ -51,6 +51,7 @@ SIZE = 64
 LEAST_QUALITY = 0.3
 LEAST_REGION = 0.04
 LEAST_DIFFERENCE = 0.05
+JUDGED = (("kid", 2), ("ssim", 3), ("order", 3), ("r_error", 3))
 SETTLED = 3
 """Shares of the first 60 steps are those of a start, and do not count."""
 
@@ -186,6 +187,14 @@ def order_right(made: torch.Tensor, data: Data) -> list[tuple[bool, int]]:
     return verdicts
 
 
+def r_error(made: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> float:
+    """Mean error of low over high attenuation, which tells materials apart, where the truth attenuates by at least 0.1."""
+    ours, true = (-one.clamp(1e-4, 1.0).log() for one in (made, truth))
+    counted = (mask > 0.9) & (true[:, 1] > 0.1)
+    made_r, true_r = (one[:, 0] / one[:, 1].clamp(min=0.02) for one in (ours, true))
+    return float((made_r - true_r).abs()[counted].mean())
+
+
 def drawn_share(model: CycleGan, data: Data) -> float:
     """What the generator draws of every eighth photo, as a share of what real signatures hold; the measure of ``DrawingHealth``."""
     some, classes = data.photos.tensors[::8], data.photos.class_index[::8]
@@ -223,6 +232,7 @@ def judged(made: torch.Tensor, data: Data, encoder: DomainEncoder, config: Train
     return {
         "kid": distance,
         "ssim": float(np.mean(ssim)),
+        "r_error": round(r_error(decode(made), decode(data.truth), data.photos.tensors[:, -1]), 3),
         "order": float(np.mean([right for right, _ in verdicts])),
         "order_by_class": {name: round(float(np.mean(rights)), 3) for name, rights in by_class.items() if rights},
         "order_objects": len(verdicts),
@@ -239,7 +249,8 @@ def configurations() -> dict[str, TrainConfig]:
     neither = weighted(adversarial=Adversarial.LSGAN, r1_gamma=0.0, lambda_moments=0.0)
     return {
         "default": base,
-        "relativistic": weighted(adversarial=Adversarial.RELATIVISTIC),
+        "least squares": weighted(adversarial=Adversarial.LSGAN),
+        "no noise on the way back": weighted(cycle_noise=0.0),
         "neither": neither,
         "no moments": weighted(lambda_moments=0.0),
         "no R1": weighted(r1_gamma=0.0),
@@ -322,7 +333,19 @@ def screen(values: FloatArray) -> NDArray[np.uint8]:
 def table(results: Path, phantom_seed: int) -> str:
     """Markdown of all rows so far."""
     rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    head = ("configuration", "steps", "seeds", "drew nothing", "least share drawn", "swing", "KID", "SSIM", "order right", "CPU ms a step")
+    head = (
+        "configuration",
+        "steps",
+        "seeds",
+        "drew nothing",
+        "least share drawn",
+        "swing",
+        "KID",
+        "SSIM",
+        "order right",
+        "r error",
+        "CPU ms a step",
+    )
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     keys = dict.fromkeys((row["configuration"], row["steps"]) for row in rows if row["phantom"] == phantom_seed)
     for name, steps in keys:
@@ -335,7 +358,7 @@ def table(results: Path, phantom_seed: int) -> str:
             str(sum(row["collapsed_at"] is not None for row in mine)),
             f"{np.median([one.min() for one in late]):.2f} ({min(one.min() for one in late):.2f})",
             f"{swing:.2f}",
-            *(spread([row[key] for row in mine if key in row], digits) for key, digits in (("kid", 2), ("ssim", 3), ("order", 3))),
+            *(spread([row[key] for row in mine if key in row], digits) for key, digits in JUDGED),
             f"{np.median([row['cpu_ms_per_step'] for row in mine]):.0f}",
         ]
         lines.append(f"| {name} | {' | '.join(figures)} |")

@@ -4,7 +4,7 @@ from torch import nn
 
 from threatray.errors import ConfigError
 from threatray.synthesis.config import Preset
-from threatray.synthesis.light_networks import LightGenerator
+from threatray.synthesis.light_networks import LightGenerator, PartsGenerator, init_light
 from threatray.synthesis.networks import MaskedGenerator, PatchDiscriminator, ResnetGenerator, UnetGenerator
 from threatray.synthesis.presets import build_nets
 
@@ -98,3 +98,52 @@ def test_refuses_networks_that_cannot_be():
         UnetGenerator(3, 3, levels=2)
     with pytest.raises(ConfigError, match="at least 1 layer, got 0"):
         PatchDiscriminator(3, layers=0)
+
+
+def parts_generator(seed=0):
+    net = PartsGenerator(4, 2, classes=3, width=16, stem=8, blocks=1, parts=4)
+    init_light(net, torch.Generator().manual_seed(seed))
+    return net.eval()
+
+
+def test_every_pixel_lies_between_the_looks_of_the_parts():
+    net, generator = parts_generator(), torch.Generator().manual_seed(1)
+    net.slow.weight.data.zero_()
+    net.look.weight.data.zero_()  # then the looks are those of the classes
+    net.look.bias.data.zero_()
+    x = torch.cat([torch.rand(3, 3, 16, 16, generator=generator) * 2 - 1, torch.ones(3, 1, 16, 16)], 1)
+    classes = torch.tensor([0, 1, 2])
+    with torch.no_grad():
+        made = torch.atanh(net(x, classes))
+    looks = net.look_class(classes).reshape(3, 2, 4)
+    for made_of_one, looks_of_one in zip(made, looks, strict=True):
+        for channel, parts in zip(made_of_one, looks_of_one, strict=True):
+            assert channel.min() >= parts.min() - 1e-4
+            assert channel.max() <= parts.max() + 1e-4
+            assert channel.std() > 0
+
+
+def test_a_part_looks_alike_wherever_it_is():
+    net = parts_generator(2)
+    net.slow.weight.data.zero_()
+    net.out.weight.data.zero_()
+    net.border.weight.data.zero_()
+    net.out.bias.data.zero_()
+    net.border.bias.data.copy_(torch.tensor([50.0, 0.0, 0.0, 0.0]))  # all of the object is the first part
+    x = torch.cat([torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(3)), torch.ones(1, 1, 16, 16)], 1)
+    with torch.no_grad():
+        made = net(x, torch.tensor([1]))
+    assert made.std(dim=(2, 3)).max() < 1e-6
+
+
+def test_blank_canvas_does_not_change_how_parts_look():
+    net, generator = parts_generator(4), torch.Generator().manual_seed(5)
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[:, :, 8:24, 8:24] = 1.0
+    image = 1 + mask * (torch.rand(1, 3, 32, 32, generator=generator) - 1)
+    seen = []
+    net.look.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        net(torch.cat([image, mask], 1), torch.tensor([0]))
+        coarse, _ = net._thought(torch.cat([image, mask], 1), torch.tensor([0]))
+    assert torch.allclose(seen[0][:, :16], coarse[:, :, 2:6, 2:6].mean((2, 3)), atol=1e-6)

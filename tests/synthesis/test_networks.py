@@ -110,16 +110,16 @@ def test_every_pixel_lies_between_the_looks_of_the_parts():
     net, generator = parts_generator(), torch.Generator().manual_seed(1)
     net.slow.weight.data.zero_()
     net.look.weight.data.zero_()  # then the looks are those of the classes
-    net.look.bias.data.zero_()
+    net.look.bias.data.fill_(1.5)  # far from 0, which shares that do not sum to 1 would draw towards
     x = torch.cat([torch.rand(3, 3, 16, 16, generator=generator) * 2 - 1, torch.ones(3, 1, 16, 16)], 1)
     classes = torch.tensor([0, 1, 2])
     with torch.no_grad():
         made = torch.atanh(net(x, classes))
-    looks = net.look_class(classes).reshape(3, 2, 4)
+    looks = 1.5 + net.look_class(classes).reshape(3, 2, 4)
     for made_of_one, looks_of_one in zip(made, looks, strict=True):
         for channel, parts in zip(made_of_one, looks_of_one, strict=True):
-            assert channel.min() >= parts.min() - 1e-4
-            assert channel.max() <= parts.max() + 1e-4
+            assert channel.min() >= parts.min() - 1e-3
+            assert channel.max() <= parts.max() + 1e-3
             assert channel.std() > 0
 
 

@@ -52,7 +52,7 @@ _DEMOS: Final = {
             test_benign=90,
             photos_per_class=50,
         ),
-        train=TrainConfig(steps=1400, sample_every=350, threads=2),
+        train=TrainConfig(steps=700, sample_every=350, threads=2),
         translate=TranslateConfig(),
         plan=PlanConfig(Strategy.EQUALISE, max_signature_reuse=6),
         score=ScoreConfig(),

@@ -159,7 +159,7 @@ classes = ["gun", "knife"]  # leave out to take every class that occurs
 # translator = "cyclegan"   # cyclegan, cut, fastcut, or "module:attribute" of your own
 # preset = "tiny"           # tiny, base, paper
 # size = 64                 # side of the canvas in pixels
-# steps = 1200
+# steps = 700
 # threads = 1               # part of the settings: their number can change the last bit
 
 [plan]

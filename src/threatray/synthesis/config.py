@@ -215,7 +215,7 @@ class TrainConfig:
     translator: str = "cyclegan"
     preset: Preset = Preset.TINY
     size: int = 64
-    steps: int = 1200
+    steps: int = 700
     batch_size: int = 6
     lr_generators: float = 5e-4
     lr_discriminators: float = 1e-3

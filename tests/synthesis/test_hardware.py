@@ -13,7 +13,7 @@ from threatray.synthesis import onnx_export
 from threatray.synthesis.checkpoint import load_checkpoint
 from threatray.synthesis.config import Adversarial, Preset, TrainConfig, Weights
 from threatray.synthesis.encoding import Encoding
-from threatray.synthesis.hardware import Device, Precision, prepare, torch_device
+from threatray.synthesis.hardware import Device, Precision, prepare, slow_precision, torch_device
 from threatray.synthesis.image_pool import ImagePool
 from threatray.synthesis.incumbent_models import export_incumbent
 from threatray.synthesis.onnx_export import export_onnx
@@ -181,3 +181,14 @@ def test_without_a_gpu_auto_is_the_processor_and_cuda_an_error():
     assert torch_device(Device.AUTO) == torch.device("cpu")
     with pytest.raises(ConfigError, match="torch finds no usable GPU"):
         torch_device(Device.CUDA)
+
+
+@pytest.mark.parametrize(("capability", "slow"), [("AVX2", True), ("DEFAULT", True), ("AVX512", False)])
+def test_bf16_without_instructions_for_it_is_said(monkeypatch, capability, slow):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    cpu = torch.device("cpu")
+    said = slow_precision(Precision.BF16, cpu)
+    assert (said is not None) is slow
+    assert said is None or capability in said
+    assert slow_precision(Precision.FP32, cpu) is None
+    assert slow_precision(Precision.BF16, torch.device("cuda")) is None

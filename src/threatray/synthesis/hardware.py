@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from threatray.errors import ConfigError
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import torch
+
+
+_WITHOUT_BF16: Final = ("DEFAULT", "NO AVX", "AVX2")
+"""What torch calls processors that it has no 16-bit convolutions for."""
 
 
 class Precision(StrEnum):
@@ -84,6 +88,23 @@ def arithmetic(precision: Precision, device: torch.device) -> AbstractContextMan
     import torch
 
     return torch.autocast(device.type, dtype=torch.bfloat16) if precision is Precision.BF16 else nullcontext()
+
+
+def slow_precision(precision: Precision, device: torch.device) -> str | None:
+    """What to say where a precision costs time instead of saving it, or None.
+
+    Example:
+        >>> slow_precision(Precision.FP32, torch_device(Device.CPU)) is None
+        True
+    """
+    import torch
+
+    if precision is not Precision.BF16 or device.type != "cpu":
+        return None
+    capability = torch.backends.cpu.get_cpu_capability()
+    if capability not in _WITHOUT_BF16:
+        return None
+    return f"precision is bf16, but this processor ({capability}) has no 16-bit convolutions: steps may take twenty times those of fp32."
 
 
 def prepare(nets: Iterable[torch.nn.Module], precision: Precision, device: torch.device, *, compiled: bool) -> None:

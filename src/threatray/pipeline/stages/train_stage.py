@@ -100,6 +100,7 @@ def _train(
         from threatray.pipeline.examination import Examination, divided, truths_of
         from threatray.synthesis.checkpoint import KeptCheckpoints
         from threatray.synthesis.domain import DomainSet
+        from threatray.synthesis.hardware import slow_precision, torch_device
         from threatray.synthesis.health import DrawingHealth, StoppedDrawingError
         from threatray.synthesis.train import CycleGan, UnpairedGan
         from threatray.synthesis.translator import make_translator
@@ -108,6 +109,8 @@ def _train(
         config = begin.config(asked) if begin else asked
         if holds_pictures(photos) or holds_pictures(signatures):
             config = replace(config, pose=Pose.WHOLE)
+        if slow := slow_precision(config.precision, torch_device(config.device)):
+            run.progress.say(f"train: {slow}")
         crops, lost_photos = photos_in(photos, "train", strict=run.strict)
         found, lost_signatures = signatures_in(signatures, strict=run.strict)
         real = in_channels(found, begin.channels_b if begin else ())

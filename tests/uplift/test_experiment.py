@@ -12,10 +12,10 @@ from threatray.core import stream
 from threatray.errors import ConfigError, DataError
 from threatray.uplift.arms import STANDARD_ARMS, Arm, Pool
 from threatray.uplift.experiment import run_job
-from threatray.uplift.figures import SummarySettings
+from threatray.uplift.figures import SummarySettings, located_score
 from threatray.uplift.guards import check_comparable, check_no_shared_group
 from threatray.uplift.images import ImagePool, MemoryPool
-from threatray.uplift.predictions import Detections
+from threatray.uplift.predictions import Detections, Judged
 from threatray.uplift.protocol import Batches, OnStep
 from threatray.uplift.results import JobResult
 from threatray.uplift.summary import NO_EFFECT, summarise
@@ -132,6 +132,32 @@ def test_the_operating_point_never_sees_the_test_set(sets: Sets) -> None:
     assert after.figure("real_only", "fpr_at_tpr_0.94").mean == before
     assert after.figure("real_only", "tpr").mean == 0
     assert after.figure("real_only", "fpr_at_tpr_0.94_test_roc").mean == 1
+
+
+def test_an_alarm_elsewhere_in_a_threat_bag_is_not_a_threat_found(sets: Sets) -> None:
+    result = jobs(sets, ("real_only",), (0,))[0]
+
+    def moved(found: Detections, by: float) -> Detections:
+        return Detections(tuple((x0 + by, y0, x1 + by, y1) for x0, y0, x1, y1 in found.boxes), found.scores, ("other",) * len(found.labels))
+
+    def figures(by: float) -> tuple[float, float]:
+        changed = replace(result, test=tuple(replace(one, found=moved(one.found, by)) for one in result.test))
+        summary = summarise([changed])
+        return summary.figure("real_only", "tpr").mean, summary.figure("real_only", "tpr_located").mean
+
+    there, elsewhere = figures(0.0), figures(5000.0)
+    assert there[0] == elsewhere[0] > 0
+    assert there[0] >= there[1] > 0  # of whatever class it is said to be
+    assert elsewhere[1] == 0
+
+
+def test_located_scores_by_hand() -> None:
+    found = Detections(((0, 0, 10, 10), (50, 50, 60, 64), (50, 50, 60, 60)), (0.9, 0.7, 0.4), ("gun", "gun", "knife"))
+    judged = Judged("a", "a", ((50, 50, 60, 60),), ("knife",), found)
+    assert located_score(judged) == 0.7
+    assert located_score(replace(judged, truth_boxes=((20, 20, 30, 30),))) == 0.0
+    assert located_score(replace(judged, truth_boxes=(), truth_labels=())) == 0.0
+    assert located_score(replace(judged, found=Detections.none())) == 0.0
 
 
 def test_the_summary_as_json_holds_every_field(sets: Sets) -> None:

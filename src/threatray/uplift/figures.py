@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from threatray.core import stream
 from threatray.errors import ConfigError, DataError
-from threatray.uplift.average_precision import IOU_50_95, Matches
+from threatray.uplift.average_precision import IOU_50_95, Matches, iou
 from threatray.uplift.calibration import PlattScaling, calibration_error
 from threatray.uplift.predictions import Judged
 from threatray.uplift.results import JobResult
@@ -81,6 +81,7 @@ class SummarySettings:
         return (
             Measure(self.fpr, f"FPR at {tpr}", False),
             Measure("tpr", f"TPR at the operating point of {tpr}", True),
+            Measure("tpr_located", f"Threat bags alarmed by a box at the threat, operating point of {tpr}", True),
             Measure(f"{self.fpr}_test_roc", f"FPR at {tpr} of the test ROC", False),
             Measure("ap50", "AP50", True),
             Measure("ap50_95", "AP50-95", True),
@@ -163,6 +164,7 @@ class Resampler:
         return {
             self.settings.fpr: rates_at(scores[benign], operating, benign_drawn),
             "tpr": rates_at(scores[threat], operating, weights),
+            "tpr_located": rates_at(np.array([located_score(one) for one in result.test])[threat], operating, weights),
             f"{self.settings.fpr}_test_roc": rates_at(scores[benign], reading, benign_drawn),
             "ece": calibration_error(scores, threat, every),
             "ece_scaled": calibration_error(scaled, threat, every),
@@ -189,6 +191,18 @@ class Resampler:
             own = (held | ~self.test.threat).astype(np.float64)
             found[f"ap50_at/{level}"] = _mean(half.average_precision(of_picture, self.test.weights, own)[:, :, 0])
         return found | {f"{CLASS_PREFIX}{name}": every[:, index, 0] for index, name in enumerate(result.classes)}
+
+
+def located_score(judged: Judged) -> float:
+    """The best score among the boxes that lie at a threat, of whatever class they are said to be; 0 where none does.
+
+    An alarm for the whole picture may be set off by anything in it: a bag whose hammer is not seen, but in which an umbrella passes for a
+    knife, counts as found. Here it does not.
+    """
+    if not judged.has_threat or not judged.found.boxes:
+        return 0.0
+    at_threat = iou(np.array(judged.found.boxes), np.array(judged.truth_boxes)).max(axis=1) >= IOU_50_95[0]
+    return max((score for score, here in zip(judged.found.scores, at_threat, strict=True) if here), default=0.0)
 
 
 def levels_of(result: JobResult) -> tuple[str, ...]:

@@ -191,6 +191,14 @@ def test_a_link_out_of_the_folder_is_left_out(tmp_path: Path) -> None:
     assert "link that leads out" in set_aside[0].reason
 
 
+def test_a_linked_class_folder_that_gives_no_photo_is_said(tmp_path: Path) -> None:
+    write_png(tmp_path / "elsewhere/a.png", picture(silhouette()))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/gun").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"no photos found.*1 files were set aside, e\.g\. gun/a\.png: .*link that leads out of the folder"):
+        find_photos(tmp_path / "in")
+
+
 def test_a_coloured_mask_is_refused(tmp_path: Path) -> None:
     write_png(tmp_path / "m.png", np.random.default_rng(0).integers(0, 256, (9, 8, 3), dtype=np.uint8))
     with pytest.raises(DataError, match="expected a grey mask, got colours"):

@@ -97,7 +97,8 @@ def find_photos(
             found.append(PhotoFile(path.stem, path, class_name, source_id, mask_path, provenance))
     if not found:
         classes = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())[:8]) or "none"
-        raise DataError(f"{folder}: no photos found. Looked for <class>/*.jpg, *.png, ... (folders here: {classes}).")
+        aside = f" {len(set_aside)} files were set aside, e.g. {set_aside[0].item}: {set_aside[0].reason}." if set_aside else ""
+        raise DataError(f"{folder}: no photos found. Looked for <class>/*.jpg, *.png, ... (folders here: {classes}).{aside}")
     return _with_unique_ids(found), tuple(set_aside)
 
 

@@ -6,6 +6,7 @@ from toy import CLASSES, domains, photo
 from threatray.core import DUAL_ENERGY, OriginKind, Provenance
 from threatray.core.files import sha256_of_file
 from threatray.errors import DataError
+from threatray.synthesis.checkpoint import save_checkpoint
 from threatray.synthesis.config import TrainConfig
 from threatray.synthesis.domain import DomainSet
 from threatray.synthesis.train import CycleGan
@@ -75,3 +76,12 @@ def test_refuses_photos_of_another_size():
     translator = Translator.of(CycleGan(CONFIG, CLASSES, DUAL_ENERGY, seed=0))
     with pytest.raises(DataError, match=r"expected photos of shape \(N, 4, 16, 16\)"):
         translator.translate(torch.ones(1, 4, 32, 32), torch.tensor([0]))
+
+
+def test_networks_that_the_preset_has_no_longer_are_refused_in_words(tmp_path):
+    path = tmp_path / "training.pt"
+    state = CycleGan(CONFIG, CLASSES, DUAL_ENERGY, seed=0).state()
+    state["ema"] = {name.replace("border", "edge"): value for name, value in state["ema"].items()}
+    save_checkpoint(path, state)
+    with pytest.raises(DataError, match=r"training\.pt: its networks are not those that preset tiny has today.*Train again"):
+        Translator.load(path)

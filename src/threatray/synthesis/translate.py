@@ -76,7 +76,7 @@ class Translator(FramedTranslator):
         """From a checkpoint file.
 
         Raises:
-            DataError: The file is missing, broken or not a checkpoint.
+            DataError: The file is missing, broken, not a checkpoint, or of networks that the preset has no longer.
             ConfigError: It was made by a translator of your own that is not installed here.
         """
         state = load_checkpoint(path)
@@ -88,7 +88,13 @@ class Translator(FramedTranslator):
             return cls(_Foreign(model), config, state["class_names"], state["channels_b"], sha256_of_file(path))
         generator = nets_of(config, len(state["channels_b"]), len(state["class_names"]), seed=0).gen_ab
         assert isinstance(generator, MaskedGenerator)
-        generator.load_state_dict(state["ema"])
+        try:
+            generator.load_state_dict(state["ema"])
+        except RuntimeError:
+            raise DataError(
+                f"{path}: its networks are not those that preset {config.preset} has today; another version of threatray trained it. "
+                "Train again, or translate with that version."
+            ) from None
         return cls(generator.requires_grad_(False), config, state["class_names"], state["channels_b"], sha256_of_file(path))
 
     def translate(self, photos: torch.Tensor, class_index: torch.Tensor, *, batch_size: int = 32) -> torch.Tensor:

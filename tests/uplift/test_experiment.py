@@ -155,9 +155,9 @@ def test_located_scores_by_hand() -> None:
     found = Detections(((0, 0, 10, 10), (50, 50, 60, 64), (50, 50, 60, 60)), (0.9, 0.7, 0.4), ("gun", "gun", "knife"))
     judged = Judged("a", "a", ((50, 50, 60, 60),), ("knife",), found)
     assert located_score(judged) == 0.7
-    assert located_score(replace(judged, truth_boxes=((20, 20, 30, 30),))) == 0.0
-    assert located_score(replace(judged, truth_boxes=(), truth_labels=())) == 0.0
-    assert located_score(replace(judged, found=Detections.none())) == 0.0
+    assert located_score(replace(judged, truth_boxes=((20, 20, 30, 30),))) == -1.0
+    assert located_score(replace(judged, truth_boxes=(), truth_labels=())) == -1.0
+    assert located_score(replace(judged, found=Detections.none())) == -1.0
 
 
 def test_the_summary_as_json_holds_every_field(sets: Sets) -> None:

@@ -194,15 +194,15 @@ class Resampler:
 
 
 def located_score(judged: Judged) -> float:
-    """The best score among the boxes that lie at a threat, of whatever class they are said to be; 0 where none does.
+    """The best score among the boxes that lie at a threat, of whatever class they are said to be; -1 where none does.
 
     An alarm for the whole picture may be set off by anything in it: a bag whose hammer is not seen, but in which an umbrella passes for a
-    knife, counts as found. Here it does not.
+    knife, counts as found. Here it does not, not even at a threshold of 0, which lets every picture pass.
     """
     if not judged.has_threat or not judged.found.boxes:
-        return 0.0
+        return -1.0
     at_threat = iou(np.array(judged.found.boxes), np.array(judged.truth_boxes)).max(axis=1) >= IOU_50_95[0]
-    return max((score for score, here in zip(judged.found.scores, at_threat, strict=True) if here), default=0.0)
+    return max((score for score, here in zip(judged.found.scores, at_threat, strict=True) if here), default=-1.0)
 
 
 def levels_of(result: JobResult) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ def test_a_part_looks_alike_wherever_it_is():
     assert made.std(dim=(2, 3)).max() < 1e-6
 
 
-def test_blank_canvas_does_not_change_how_parts_look():
+def test_the_mean_that_decides_how_parts_look_is_of_the_object_alone():
     net, generator = parts_generator(4), torch.Generator().manual_seed(5)
     mask = torch.zeros(1, 1, 32, 32)
     mask[:, :, 8:24, 8:24] = 1.0

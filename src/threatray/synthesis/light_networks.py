@@ -144,13 +144,7 @@ class PartsGenerator(LightGenerator):
     borders follow the photo's edges; what a part looks like is decided once an object, from all of it and its class; thickness
     changes slowly on top of that.
 
-    Args:
-        inputs: Input channels with the mask.
-        outputs: Output channels.
-        classes: Number of classes, at least 1.
-        width: Channels at quarter side.
-        stem: Channels at half side.
-        blocks: Residual blocks at quarter side.
+    Args (the others are those of ``LightGenerator``):
         parts: Most parts of an object.
 
     Example:

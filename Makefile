@@ -24,6 +24,7 @@ check: install           ## lint, types, layers, all tests (slow ones and, where
 	$(BIN)/ruff check src tests tools benchmarks
 	$(BIN)/ruff format --check src tests tools benchmarks
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tools/mypy.ini benchmarks tools
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
 

@@ -33,7 +33,7 @@ from threatray.tip.compose import CompositeParams, Insertion
 from threatray.tip.isolate import isolate
 from threatray.tip.levels import EnergyLaw, StoredScan, compose_levels
 from threatray.tip.library import quantised
-from threatray.tip.placement import place
+from threatray.tip.placement import valid_places
 from threatray.tip.refusal import Refused
 from threatray.tip.vary import VariationParams
 
@@ -135,31 +135,32 @@ def pairs(scanned: list[Scan], rng: np.random.Generator) -> Iterator[Pair]:
             for other in scanned
             if (other.family, other.half) == (scan.family, scan.half) and abs(other.number - scan.number) > 25 and other.bag.any()
         ]
-        best: tuple[float, Scan, Any, int] | None = None
+        best: tuple[float, Scan, tuple[int, int], int] | None = None
         for other in [others[number] for number in rng.permutation(len(others))[:4]]:
             free = other.bag.copy()
-            left, top, right, bottom = (int(edge) for edge in other.box)
-            free[max(0, top - 6) : bottom + 6, max(0, left - 6) : right + 6] = False
+            x1, y1, x2, y2 = (int(edge) for edge in other.box)
+            free[max(0, y1 - 6) : y2 + 6, max(0, x1 - 6) : x2 + 6] = False
             attenuation, turn = other.attenuation, int(rng.integers(8))
             mask = turned(seen.mask, turn)
             padded = np.pad(mask, 12)
             ring = dilated(padded, 12) & ~padded
-            for spot in place(free, mask, rng, candidates=10, min_inside=0.97):
-                y, x = spot.y - 12, spot.x - 12
+            fits = np.argwhere(valid_places(free, mask, min_inside=0.97))
+            for top, left in rng.permutation(fits)[:10].tolist():
+                y, x = top - 12, left - 12
                 under = attenuation[max(0, y) : y + ring.shape[0], max(0, x) : x + ring.shape[1]]
                 around = under[ring[max(0, -y) :, max(0, -x) :][: under.shape[0], : under.shape[1]]]
-                inside = attenuation[spot.y : spot.y + mask.shape[0], spot.x : spot.x + mask.shape[1]][mask]
+                inside = attenuation[top : top + mask.shape[0], left : left + mask.shape[1]][mask]
                 # The signature still holds what structure lay behind it at home, so a calm place is wanted under it.
                 cost = abs(float(around.mean()) - scan.ring[0]) + abs(float(around.std()) - scan.ring[1])
                 cost += abs(float(inside.mean()) - scan.ring[0]) + float(inside.std())
                 if best is None or cost < best[0]:
-                    best = (cost, other, spot, turn)
+                    best = (cost, other, (left, top), turn)
         if best is None:
             continue
         _, other, spot, turn = best
         mask = turned(seen.mask, turn)
         home, home_at = crop(scan.pixels, x0, y0, seen.mask.shape)
-        x, y = on_grid(spot.x, spot.y, (x0, y0), seen.mask.shape, turn, other.image.size)
+        x, y = on_grid(*spot, (x0, y0), seen.mask.shape, turn, other.image.size)
         bag, bag_at = crop(other.pixels, x, y, mask.shape)
         if min(*home.shape[:2], *bag.shape[:2]) < PATCH:
             continue

@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +80,7 @@ class Ours:
         return vars(train_step(self.nets, self.optimisers, self.pools, self.batch, WEIGHTS, self.rng, accumulate=self.accumulate))
 
 
-WAYS = {
+WAYS: dict[str, Callable[..., Plain | Ours]] = {
     "plain fp32": lambda options, batch: Plain(options, batch),
     "ours fp32": lambda options, batch: Ours(options, batch),
     "plain bf16 autocast": lambda options, batch: Plain(options, batch, precision=Precision.BF16),

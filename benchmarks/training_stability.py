@@ -71,11 +71,12 @@ def prepare(seed: int, path: Path) -> Data:
     """The demo's phantom as tensors, with more scans held back for judging; made once."""
     if path.is_file():
         kept = torch.load(path, weights_only=True)
-        sets = [
-            DomainSet(kept[f"{name}.tensors"], kept[f"{name}.classes"], tuple(kept[f"{name}.ids"]), CLASSES, channels)
-            for name, channels in (("photos", PHOTO_CHANNELS), ("signatures", DUAL_ENERGY), ("held_back", DUAL_ENERGY))
-        ]
-        return Data(*sets, kept["truth"], kept["region"])
+        channels = {"photos": PHOTO_CHANNELS, "signatures": DUAL_ENERGY, "held_back": DUAL_ENERGY}
+        known = {
+            name: DomainSet(kept[f"{name}.tensors"], kept[f"{name}.classes"], tuple(kept[f"{name}.ids"]), CLASSES, channels[name])
+            for name in channels
+        }
+        return Data(**known, truth=kept["truth"], region=kept["region"])
     config = PhantomConfig(
         labelled=LABELLED,
         benign=0,

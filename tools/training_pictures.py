@@ -109,12 +109,12 @@ def main() -> None:
     same = torch.nonzero(photos.class_index == photos.class_index[shown[0]])[:COUNT, 0]
     Strips(translator).photos(image[same]).xrays(made[same]).write("mode_collapse")
 
-    copies = []
+    nearest = []
     for place, index in enumerate(photos.class_index.tolist()):
         pool = np.flatnonzero(signatures.class_index.numpy() == index)
         one = signatures.tensors[pool[place % len(pool)]]
-        copies.append(_filled(one[:-1], one[-1:]))
-    made = 1 + mask * (torch.stack(copies) - 1)
+        nearest.append(_filled(one[:-1], one[-1:]))
+    made = 1 + mask * (torch.stack(nearest) - 1)
     figures["memorised"] = memorised(made, photos, signatures, None, LIMITS).as_json()
     targets = torch.stack(
         [signatures.tensors[(pool := np.flatnonzero(signatures.class_index.numpy() == int(photos.class_index[p])))[int(p) % len(pool)], :-1]

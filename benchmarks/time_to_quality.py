@@ -1,7 +1,7 @@
-"""Quality over training time: our presets beside the published recipe, on the phantom, judged on what neither has seen.
+"""Quality over training time: our presets and FastCUT beside the published recipe, on the phantom, judged on what neither has seen.
 
     python benchmarks/training_stability.py prepare --cache FOLDER
-    python benchmarks/time_to_quality.py run --cache FOLDER [--arms tiny base published] [--published-seconds 1900]
+    python benchmarks/time_to_quality.py run --cache FOLDER [--arms tiny base] [--published-seconds 1900]
     python benchmarks/time_to_quality.py draw --cache FOLDER --picture curves.png
 
 Time is processor time of one thread, judging left out. The published recipe is ``plain_cyclegan.py`` (9 blocks, width 64, LSGAN, cycle 10,
@@ -25,15 +25,15 @@ from plain_cyclegan import PlainCycleGan
 from training_stability import CLASSES, SIZE, Data, draw, encoder_of, judged, prepare, translated
 
 from threatray.synthesis.config import Preset, TrainConfig
-from threatray.synthesis.train import CycleGan
+from threatray.synthesis.translator import make_translator
 
+ARMS = ("controls", "tiny", "fastcut", "base", "published")
 Judge = Callable[[int, float, torch.Tensor], None]
 
 
-def ours(preset: Preset, data: Data, seed: int, every: int, judge: Judge) -> torch.Tensor:
+def ours(config: TrainConfig, data: Data, seed: int, every: int, judge: Judge) -> torch.Tensor:
     """Train with the defaults; the averaged generator is judged every so many steps and at the end."""
-    config = replace(TrainConfig(size=SIZE), preset=preset)
-    model = CycleGan(config, CLASSES, data.signatures.channels, seed=seed)
+    model: Any = make_translator(config, CLASSES, data.signatures.channels, seed=seed)
     start = time.process_time()
 
     def note(step: int, steps: int, _loss: Any, _wait: float) -> None:
@@ -76,6 +76,21 @@ def published(data: Data, seed: int, seconds: float, between: float, judge: Judg
     return drawn()
 
 
+def controls(data: Data, config: TrainConfig) -> Iterator[tuple[str, torch.Tensor]]:
+    """What costs nothing: the photo's grey as transmission, the same inverted, the silhouette filled with its class's mean transmission."""
+    photos, masks = (data.photos.tensors[:, :3] + 1) / 2, data.photos.tensors[:, 3:]
+    grey = (photos * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True).expand(-1, 2, -1, -1)
+    real, covered = config.encoding.decode(data.signatures.tensors[:, :2]), data.signatures.tensors[:, 2:] > 0.5
+    means = []
+    for index in range(len(CLASSES)):
+        mine = torch.from_numpy(data.signatures.of_class(index))
+        means.append(torch.stack([real[mine, channel][covered[mine, 0]].mean() for channel in (0, 1)]))
+    filled = torch.stack(means)[data.photos.class_index][:, :, None, None].expand_as(grey)
+    for name, values in (("photo as it is", grey), ("grey inverted", 1 - grey), ("mean fill", filled)):
+        encoded = torch.from_numpy(config.encoding.encode(values.clamp(1e-4, 1.0).numpy()))
+        yield name, masks * encoded + (1 - masks)
+
+
 def run(options: argparse.Namespace) -> None:
     """Each arm's rows to ``time_to_quality.jsonl``, its last strips beside them; an arm that has rows is not trained again."""
     data = prepare(options.phantom_seed, options.cache / f"phantom_{options.phantom_seed}.pt")
@@ -83,8 +98,11 @@ def run(options: argparse.Namespace) -> None:
     done = {(row["arm"], row["seed"]) for row in rows(rows_file) if row["last"]}
     config = TrainConfig(size=SIZE)
     encoder = encoder_of(data, config)
+    if "controls" in options.arms:
+        for name, made in controls(data, config):
+            print(json.dumps({"arm": name, **judged(made, data, encoder, config)}), flush=True)
     for arm in options.arms:
-        if (arm, options.seed) in done:
+        if (arm, options.seed) in done or arm == "controls":
             continue
         kept: list[dict[str, Any]] = []
 
@@ -96,7 +114,8 @@ def run(options: argparse.Namespace) -> None:
         if arm == "published":
             made = published(data, options.seed, options.published_seconds, options.published_seconds / 10, judge)
         else:
-            made = ours(Preset(arm), data, options.seed, 50, judge)
+            changed = {"translator": arm} if arm == "fastcut" else {"preset": Preset(arm)}
+            made = ours(replace(config, **changed), data, options.seed, 50, judge)
         kept[-1]["last"] = True
         with rows_file.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row, sort_keys=True) + "\n" for row in kept)
@@ -117,7 +136,12 @@ def draw_curves(options: argparse.Namespace) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), constrained_layout=True)
-    styles = {"tiny": ("#0072b2", "o", "-"), "base": ("#009e73", "s", "--"), "published": ("#d55e00", "^", ":")}
+    styles = {
+        "tiny": ("#0072b2", "o", "-"),
+        "fastcut": ("#cc79a7", "d", "-."),
+        "base": ("#009e73", "s", "--"),
+        "published": ("#d55e00", "^", ":"),
+    }
     kept = list(rows(options.cache / "time_to_quality.jsonl"))
     for arm, seed in dict.fromkeys((row["arm"], row["seed"]) for row in kept):
         mine = [row for row in kept if (row["arm"], row["seed"]) == (arm, seed)]
@@ -139,7 +163,7 @@ def main() -> None:
     parser.add_argument("what", choices=("run", "draw"))
     parser.add_argument("--cache", type=Path, default=Path("training_stability"))
     parser.add_argument("--phantom-seed", type=int, default=7)
-    parser.add_argument("--arms", nargs="+", choices=("tiny", "base", "published"), default=["tiny", "base", "published"])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--published-seconds", type=float, default=1900.0, help="processor time given to the published recipe")
     parser.add_argument("--seed", type=int, default=301)
     parser.add_argument("--picture", type=Path, default=Path("time_to_quality.png"))

@@ -21,6 +21,7 @@ def uplift(
     reprojected: Path | None = None,
     opaque: Path | None = None,
     alpha: Path | None = None,
+    earlier: tuple[Path, ...] = (),
     out: Path = Path("uplift"),
     data: DataOptions = DataOptions(),
     config: Annotated[UpliftConfig, Parameter(name="*")] = UpliftConfig(),
@@ -34,10 +35,12 @@ def uplift(
         reprojected: Folder of ``threatray compose`` with real signatures, for the control arm.
         opaque: Folder of ``threatray control --arm opaque_paste``, for the control arm.
         alpha: Folder of ``threatray control --arm alpha_blend``, for the control arm.
+        earlier: Folders of finished ``threatray uplift`` with the same data, split, seed and detector: their detectors are taken over,
+            so that more seeds or arms cost only themselves.
         out: Folder to make: results.jsonl, uplift.json.
         data: The datasets that were split.
         config: Arms, seeds, detector.
     """
     given = {Pool.TRANSLATED: composites, Pool.REPROJECTED: reprojected, Pool.OPAQUE: opaque, Pool.ALPHA: alpha}
     pools = {pool: path for pool, path in given.items() if path is not None}
-    return common.finish(out, uplift_stage(config, data.taxonomy, data.datasets, split, pools, out, common.run()))
+    return common.finish(out, uplift_stage(config, data.taxonomy, data.datasets, split, pools, out, common.run(), earlier=earlier))

@@ -89,15 +89,7 @@ def run_stage(
         DataError: An input is missing.
         StorageError: Disk full, no permission.
     """
-    for label, path in inputs.items():
-        if not path.exists():
-            raise DataError(f"{name}: the input {label} is missing: {path} does not exist.")
-    asked = RunManifest(
-        stage=name,
-        config=plain(config),
-        seed=run.seed,
-        inputs={label: (identify or fingerprint)(path) for label, path in sorted(inputs.items())},
-    )
+    asked = identity(name, config, inputs, run, identify)
     with storage_faults(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with _alone(out):
@@ -124,6 +116,19 @@ def run_stage(
             made.write(work)
             work.rename(out)
             return made
+
+
+def identity(name: str, config: object, inputs: Mapping[str, Path], run: Run, identify: Callable[[Path], str] | None = None) -> RunManifest:
+    """What a stage is asked for, with nothing made yet: its settings, its seed and the content of its inputs.
+
+    Raises:
+        DataError: An input is missing.
+    """
+    for label, path in inputs.items():
+        if not path.exists():
+            raise DataError(f"{name}: the input {label} is missing: {path} does not exist.")
+    known = {label: (identify or fingerprint)(path) for label, path in sorted(inputs.items())}
+    return RunManifest(stage=name, config=plain(config), seed=run.seed, inputs=known)
 
 
 def plain(value: Any) -> Any:

@@ -22,6 +22,7 @@ from threatray.datasets.window_mask import encode_window
 from threatray.errors import ConfigError, DataError
 from threatray.pipeline.further_formats import check_formats, write_formats
 from threatray.pipeline.gallery import chosen, write_gallery
+from threatray.pipeline.held_back import refuse_held_back
 from threatray.pipeline.laws import ChannelLaws, Laws, PaletteLaws
 from threatray.pipeline.layers import write_layers
 from threatray.pipeline.palettes import ScannerPalettes
@@ -115,6 +116,7 @@ def compose(
         ConfigError: No such format, or none that can be written.
         DataError: The plan names bags or signatures that are not there, or every composite was refused.
     """
+    refuse_held_back("compose", signatures, library)
 
     def body(work: Path) -> Outcome:
         check_formats(output.formats)

@@ -12,6 +12,7 @@ from threatray.balance.plan import AvailableSignature, PlanConfig, count_weights
 from threatray.balance.plan import plan as make_plan
 from threatray.core.files import write_json, write_text
 from threatray.core.manifest import RunManifest, SetAside
+from threatray.pipeline.held_back import refuse_held_back
 from threatray.pipeline.sources import PartName, Role, Sources, Taxonomy, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.signatures_stage import read_places
@@ -35,6 +36,7 @@ def plan(
         out: Folder to make.
         run: How.
     """
+    refuse_held_back("plan", signatures, library)
 
     def body(work: Path) -> Outcome:
         sources = Sources.open(paths, taxonomy, strict=run.strict)

@@ -29,6 +29,7 @@ from threatray.errors import ConfigError, DataError
 from threatray.photos.crop import ObjectCrop
 from threatray.photos.library import read_crops
 from threatray.pipeline.fidelity import memorisation_scores, recognition_scores, set_scores, variety_scores
+from threatray.pipeline.held_back import check_unseen
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.train_stage import chosen_checkpoint
 from threatray.pipeline.stages.translate_stage import ACCEPTED, REJECTED, VERDICTS
@@ -74,7 +75,16 @@ class ScoreConfig:
 
 
 def score(
-    config: ScoreConfig, photos: Path, signatures: Path, train: Path, translate: Path, out: Path, run: Run, *, truth: Path | None = None
+    config: ScoreConfig,
+    photos: Path,
+    signatures: Path,
+    train: Path,
+    translate: Path,
+    out: Path,
+    run: Run,
+    *,
+    truth: Path | None = None,
+    held_back: Path | None = None,
 ) -> RunManifest:
     """Write ``score.json``: how near the translations and three controls are to real X-rays, and paired figures where truth is given.
 
@@ -94,7 +104,15 @@ def score(
         out: Folder to make.
         run: How.
         truth: A signature library whose ids are photo ids: the true X-ray of each photo's object, never shown to training.
+        held_back: Folder of ``threatray signatures`` of the validation or test part: real threats never shown to training. Without it
+            and without truth, distances are to the signatures that the translator was trained on.
+
+    Raises:
+        ConfigError: ``held_back`` holds threats of the training scans.
+        DataError: ``held_back`` is of another split, or has no threat of the translations' classes.
     """
+    if held_back is not None:
+        check_unseen(held_back, signatures)
 
     def body(work: Path) -> Outcome:
         from threatray.metrics.encoder import DomainEncoder, EncoderConfig
@@ -112,8 +130,11 @@ def score(
         translated = sorted([*accepted, *rejected], key=lambda signature: signature.id)
         arms = {TRANSLATED: translated, AFTER_GATE: accepted, **_controls(translated, crops, real)}
         truths = {} if truth is None else _truths(truth, translated)
-        reference = [truths[signature.id] for signature in translated if signature.id in truths] or real
+        unseen = _of_classes(held_back, translated) if held_back is not None else list(truths.values())
+        reference = unseen or real
         against = "true X-rays of the same objects" if truths else "real signatures of the training scans"
+        if held_back is not None:
+            against = "real signatures of scans that no training saw"
         scores: list[Score] = []
         by_arm: dict[str, Any] = {}
         with fixed_threads(threads), run.progress.task("score", "arm") as update:
@@ -146,9 +167,9 @@ def score(
             mine, theirs = encoder.features(made.transmission), encoder.features(known.transmission)
             labels = made.class_index.numpy(), known.class_index.numpy()
             scores += variety_scores(mine, theirs, *labels, translator.class_names, encoder.name, run.seed)
-            unseen = encoder.features(canvases_of(list(truths.values()), translator).transmission) if truths else None
+            apart = encoder.features(canvases_of(unseen, translator).transmission) if unseen else None
             names = [signature.id for signature in translated], [signature.id for signature in real]
-            copied, nearest = memorisation_scores(mine, theirs, unseen, *names, encoder.name, run.seed)
+            copied, nearest = memorisation_scores(mine, theirs, apart, *names, encoder.name, run.seed)
             scores += [*copied, *_silhouettes(translate)]
             update(len(arms) + 1, len(arms) + 1)
         for name, folder in _SHOWN.items():
@@ -176,7 +197,17 @@ def score(
         return Outcome({"against": against, "features": encoder.name, "figures": figures})
 
     inputs = {"photos": photos, "signatures": signatures, "train": train, "translate": translate}
-    return run_stage("score", config, inputs if truth is None else {**inputs, "truth": truth}, out, run, body)
+    extra = {name: folder for name, folder in (("truth", truth), ("held_back", held_back)) if folder is not None}
+    return run_stage("score", config, {**inputs, **extra}, out, run, body)
+
+
+def _of_classes(held_back: Path, translated: Sequence[Signature]) -> list[Signature]:
+    """The held-back signatures of the classes that were translated."""
+    classes = {signature.class_name for signature in translated}
+    found = [signature for signature in _load_all(held_back) if signature.class_name in classes]
+    if lacking := sorted(classes - {signature.class_name for signature in found}):
+        raise DataError(f"{held_back}: holds no {lacking[0]!r}, of which there are translations. Hold back some, or leave --held-back out.")
+    return found
 
 
 def _notes(against: str) -> list[str]:

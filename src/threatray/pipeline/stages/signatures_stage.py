@@ -13,6 +13,7 @@ from threatray.core.files import read_json, write_json
 from threatray.core.manifest import RunManifest
 from threatray.datasets.formats.coco import image_record, write_annotations, write_images
 from threatray.errors import ConfigError, DataError, ThreatrayError
+from threatray.pipeline.held_back import PART, SIGNATURES
 from threatray.pipeline.palettes import AUTO, CHANNELS, PALETTES_FILE, ScannerPalettes, palettes_for, read_palettes, write_palettes
 from threatray.pipeline.sources import Located, PartName, Role, Sources, Taxonomy, clipping_summary, read_parts
 from threatray.pipeline.stage import Outcome, Run, run_stage
@@ -69,17 +70,37 @@ class _Shared:
     folder: Path
 
 
-def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role, Path], split: Path, out: Path, run: Run) -> RunManifest:
+def signatures(
+    config: SignaturesConfig,
+    taxonomy: Taxonomy,
+    paths: Mapping[Role, Path],
+    split: Path,
+    out: Path,
+    run: Run,
+    *,
+    part: PartName = PartName.TRAIN,
+) -> RunManifest:
     """Write a signature library of the training scans' threats, ``refused.json`` and ``places.json``, and on request ``benign``.
 
+    Args:
+        config: How.
+        taxonomy: Classes that count.
+        paths: The datasets.
+        split: Folder of ``threatray split``.
+        out: Folder to make.
+        run: How.
+        part: Whose threats. Those of the validation or test scans are for judging alone: no stage that trains or composes takes
+            their folder. Palettes are calibrated on the training scans in any case.
+
     Raises:
-        DataError: No signature could be isolated for a class of the split.
+        DataError: No signature could be isolated for a class of the part.
     """
 
     def body(work: Path) -> Outcome:
         sources = Sources.open(paths, taxonomy, strict=run.strict)
-        threats = read_parts(split, sources)[PartName.TRAIN].threats
-        palettes, how = _palettes(config, sources, threats)
+        parts = read_parts(split, sources)
+        threats = parts[part].threats
+        palettes, how = _palettes(config, sources, parts[PartName.TRAIN].threats)
         if palettes is not None:
             write_palettes(work / PALETTES_FILE, palettes)
         shared = _Shared(config, sources, sources.quantity, palettes, work)
@@ -113,7 +134,8 @@ def signatures(config: SignaturesConfig, taxonomy: Taxonomy, paths: Mapping[Role
     inputs = {"split": split, **{role.value: path for role, path in paths.items()}}
     if config.palette not in (AUTO, CHANNELS):
         inputs["palette"] = Path(config.palette)
-    return run_stage("signatures", {"signatures": config, "taxonomy": taxonomy}, inputs, out, run, body)
+    settings = {SIGNATURES: config, "taxonomy": taxonomy} | ({} if part is PartName.TRAIN else {PART: part})
+    return run_stage(SIGNATURES, settings, inputs, out, run, body)
 
 
 def _palettes(config: SignaturesConfig, sources: Sources, threats: tuple[Located, ...]) -> tuple[ScannerPalettes | None, str]:

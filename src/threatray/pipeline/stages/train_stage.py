@@ -18,6 +18,7 @@ from threatray.core.image_file import write_png
 from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError
 from threatray.photos.crop import ObjectCrop
+from threatray.pipeline.held_back import refuse_held_back
 from threatray.pipeline.interrupts import asked_to_stop
 from threatray.pipeline.picture_folders import holds_pictures, in_channels, photos_in, signatures_in
 from threatray.pipeline.progress import Progress
@@ -96,6 +97,8 @@ def _train(
     truth: Path | None,
     track_with: Sequence[TrackerName],
 ) -> RunManifest:
+    refuse_held_back("train", signatures)
+
     def body(work: Path) -> Outcome:
         from threatray.pipeline.examination import Examination, divided, truths_of
         from threatray.synthesis.checkpoint import KeptCheckpoints

@@ -11,13 +11,14 @@ from typing import Any, Final
 import numpy as np
 
 from threatray.core import Quantity, derive
-from threatray.core.files import write_json
+from threatray.core.files import write_json, write_text
 from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError
 from threatray.metrics.shipped import EFFICIENTNET_LITE0
+from threatray.pipeline.earlier_detectors import earlier_detectors
 from threatray.pipeline.sources import Located, Part, PartName, Role, Sources, Taxonomy, read_parts
-from threatray.pipeline.stage import Outcome, Run, run_stage
-from threatray.pipeline.workers import run_jobs
+from threatray.pipeline.stage import Outcome, Run, identity, run_stage
+from threatray.pipeline.workers import LEDGER_SUFFIX, run_jobs
 from threatray.uplift.arms import BASELINE, STANDARD_ARMS, Arm, Pool
 from threatray.uplift.config import Backbone, FasterRcnnConfig, LargeDetectorConfig
 
@@ -106,6 +107,8 @@ def uplift(
     composites: Mapping[Pool, Path],
     out: Path,
     run: Run,
+    *,
+    earlier: Sequence[Path] = (),
 ) -> RunManifest:
     """Write ``results.jsonl``, a line for each (arm, seed), and ``uplift.json``, the comparison.
 
@@ -117,6 +120,10 @@ def uplift(
         composites: Pool -> folder of ``threatray compose``.
         out: Folder to make.
         run: How.
+        earlier: Folders of this stage whose detectors are not trained again where everything that made them is the same.
+
+    Raises:
+        ConfigError: An arm needs composites that were not given; an earlier folder was made otherwise.
     """
     for name in config.arms:
         for pool in config.known_arms[name].shares:
@@ -126,6 +133,16 @@ def uplift(
     if config.large is None and config.detector.backbone is Backbone.EFFICIENTNET_LITE0 and config.detector.backbone_weights is None:
         EFFICIENTNET_LITE0.path()  # said now, not by a worker
 
+    settings = {"uplift": config, "taxonomy": taxonomy}
+    inputs = {
+        "split": split,
+        **{role.value: path for role, path in paths.items()},
+        **{pool.value: path for pool, path in composites.items()},
+        **config.weights,
+        **{f"earlier_{place}": folder for place, folder in enumerate(earlier)},
+    }
+    known = earlier_detectors(earlier, identity("uplift", settings, inputs, run), config.known_arms, RESULTS) if earlier else {}
+
     def body(work: Path) -> Outcome:
         from threatray.uplift.results import JobResult
         from threatray.uplift.summary import summarise
@@ -134,8 +151,15 @@ def uplift(
         made = {pool: Sources.open({Role.LABELLED: path}, taxonomy) for pool, path in composites.items()}
         shared = _Shared(config, sources, read_parts(split, sources), made)
         jobs = [_Job(arm, derive(run.seed, "uplift", repeat) % 2**31) for repeat in range(config.seeds) for arm in config.arms]
+        left = [job for job in jobs if (job.arm, job.seed) not in known]
+        if earlier:
+            run.progress.say(f"uplift: {len(jobs) - len(left)} of {len(jobs)} detectors taken over")
+        ledger = work / (f"{RESULTS}{LEDGER_SUFFIX}" if earlier else RESULTS)
         with run.progress.task("uplift", "detector") as update:
-            lines = run_jobs(_run_one, shared, jobs, workers=run.workers, update=update, ledger=work / RESULTS)
+            trained = iter(run_jobs(_run_one, shared, left, workers=run.workers, update=update, ledger=ledger))
+        lines = [known.get((job.arm, job.seed)) or next(trained) for job in jobs]
+        if earlier:
+            write_text(work / RESULTS, "".join(json.dumps(line) + "\n" for line in lines))
         summary = summarise([JobResult.from_json(line) for line in lines])
         write_json(work / UPLIFT_FILE, summary.as_json())
         found = _shortcuts(shared, run) if config.probe_shortcuts else []
@@ -145,13 +169,7 @@ def uplift(
             {"arms": list(config.arms), "seeds": config.seeds, "verdicts": verdicts, "shortcuts": [one["sentence"] for one in found]}
         )
 
-    inputs = {
-        "split": split,
-        **{role.value: path for role, path in paths.items()},
-        **{pool.value: path for pool, path in composites.items()},
-        **config.weights,
-    }
-    return run_stage("uplift", {"uplift": config, "taxonomy": taxonomy}, inputs, out, run, body)
+    return run_stage("uplift", settings, inputs, out, run, body)
 
 
 def _shortcuts(shared: _Shared, run: Run) -> list[dict[str, Any]]:

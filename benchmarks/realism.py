@@ -1,6 +1,6 @@
 """How real composites look to a probe that was trained to tell them from real scans.
 
-    python benchmarks/realism.py --data ../shared/data [--every 2] [--seeds 3] [--pictures FOLDER]
+    python benchmarks/realism.py --data ../shared/data [--every 1] [--seeds 3] [--pictures FOLDER]
 
 See ``realism.md`` beside it for what is done and what came out.
 """
@@ -376,7 +376,7 @@ def opened(data: Path, every: int) -> tuple[list[Scan], ScannerPalettes]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--every", type=int, default=2, help="use every so many-th scan")
+    parser.add_argument("--every", type=int, default=1, help="use every so many-th scan")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--methods", nargs="*", default=list(METHODS))
     parser.add_argument("--pictures", type=Path)

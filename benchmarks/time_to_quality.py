@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> None:
     data = prepare(options.phantom_seed, options.cache / f"phantom_{options.phantom_seed}.pt")
     rows_file = options.cache / "time_to_quality.jsonl"
     done = {(row["arm"], row["seed"]) for row in rows(rows_file) if row["last"]}
-    config = TrainConfig(size=SIZE)
+    config = TrainConfig(size=SIZE, steps=options.steps)
     encoder = encoder_of(data, config)
     if "controls" in options.arms:
         for name, made in controls(data, config):
@@ -166,6 +166,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--published-seconds", type=float, default=1900.0, help="processor time given to the published recipe")
     parser.add_argument("--seed", type=int, default=301)
+    parser.add_argument("--steps", type=int, default=TrainConfig().steps, help="of ours; use another --cache for another number")
     parser.add_argument("--picture", type=Path, default=Path("time_to_quality.png"))
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -19,6 +19,7 @@ from threatray.pipeline.project import Project
 from threatray.pipeline.sources import PartName
 from threatray.pipeline.stage import Run
 from threatray.pipeline.stages.compose_stage import compose
+from threatray.pipeline.stages.library_stage import DedupeConfig, add_libraries, dedupe_library, filter_library
 from threatray.pipeline.stages.photos_stage import photos
 from threatray.pipeline.stages.plan_stage import plan
 from threatray.pipeline.stages.score_stage import score
@@ -28,6 +29,7 @@ from threatray.pipeline.stages.train_stage import train
 from threatray.pipeline.stages.translate_stage import translate
 from threatray.tip.draw import ComposeConfig
 from threatray.tip.library import SignatureLibrary
+from threatray.tip.selection import Selection
 
 pytestmark = pytest.mark.slow
 RUN = Run(seed=7, progress=Progress(quiet=True), workers=1)
@@ -108,6 +110,14 @@ def test_no_stage_that_trains_or_composes_takes_them(place: Place) -> None:
             plan(wanted, data.meaning, data.datasets, place.folder / "split", *folders, out, RUN)
         with pytest.raises(ConfigError, match=r"compose: .* for judging alone"):
             compose(ComposeConfig(), data.meaning, data.datasets, place.folder / "plan", *folders, out, RUN)
+    with pytest.raises(ConfigError, match=r"translate: .* for judging alone"):
+        translate(place.project.translate, place.folder / "photos", held, place.folder / "train", out, RUN)
+    with pytest.raises(ConfigError, match=r"library add: .* for judging alone"):  # a copy would have lost the mark
+        add_libraries([known, held], out, RUN)
+    with pytest.raises(ConfigError, match=r"library filter: .* for judging alone"):
+        filter_library(Selection(), held, out, RUN)
+    with pytest.raises(ConfigError, match=r"library dedupe: .* for judging alone"):
+        dedupe_library(DedupeConfig(), held, out, RUN)
     assert not out.exists()
 
 

@@ -10,6 +10,7 @@ from threatray.core import SetAside
 from threatray.core.files import read_json, sha256_of_file, whole_file, write_json
 from threatray.core.manifest import RunManifest
 from threatray.errors import ConfigError, DataError
+from threatray.pipeline.held_back import refuse_held_back
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.stages.signatures_stage import PLACES, REFUSED
 from threatray.tip.library import LibraryEntry, SignatureLibrary, signature_files, write_index
@@ -37,6 +38,7 @@ def filter_library(selection: Selection, library: Path, out: Path, run: Run) -> 
     Raises:
         DataError: Nothing is chosen.
     """
+    refuse_held_back("library filter", library)
     opened = SignatureLibrary.open(library)
     chosen = selection.of(opened)
     if not chosen.entries:
@@ -65,6 +67,7 @@ def add_libraries(libraries: Sequence[Path], out: Path, run: Run, *, rename: boo
     """
     if len(libraries) < 2:
         raise ConfigError("library add: give at least two libraries.")
+    refuse_held_back("library add", *libraries)
 
     def body(work: Path) -> Outcome:
         taken: dict[str, tuple[str, LibraryEntry, Path]] = {}
@@ -95,6 +98,7 @@ def add_libraries(libraries: Sequence[Path], out: Path, run: Run, *, rename: boo
 
 def dedupe_library(config: DedupeConfig, library: Path, out: Path, run: Run) -> RunManifest:
     """Write a library with one of each group of near-duplicates; what is dropped is listed."""
+    refuse_held_back("library dedupe", library)
 
     def body(work: Path) -> Outcome:
         opened = SignatureLibrary.open(library)

@@ -13,6 +13,7 @@ from threatray.core import SetAside, Signature, derive
 from threatray.core.files import write_json
 from threatray.core.manifest import RunManifest
 from threatray.errors import CheckFailed, ConfigError, DataError
+from threatray.pipeline.held_back import refuse_held_back
 from threatray.pipeline.picture_folders import holds_pictures, in_channels, photos_in, signatures_in
 from threatray.pipeline.stage import Outcome, Run, run_stage
 from threatray.pipeline.translators import open_translator
@@ -60,6 +61,8 @@ def translate(config: TranslateConfig, photos: Path, signatures: Path | None, tr
     """
     if signatures is None and config.runtime is not Runtime.ONNX:
         raise ConfigError("translate: the gate learns the classes from real signatures. Give their folder as --signatures.")
+    if signatures is not None:
+        refuse_held_back("translate", signatures)
 
     def body(work: Path) -> Outcome:
         crops, lost = photos_in(photos, "test", strict=run.strict)

@@ -13,7 +13,8 @@ from threatray.synthesis.config import TrainConfig
 from threatray.synthesis.cut import Cut, FastCut
 from threatray.synthesis.train import CycleGan, UnpairedGan
 from threatray.synthesis.translate import Translator
-from threatray.synthesis.translator import TRANSLATORS, make_translator, translator_class
+from threatray.synthesis.translator import make_translator, translator_class
+from threatray.synthesis.translator_names import TRANSLATORS
 
 
 def made(name, **settings):

@@ -12,7 +12,7 @@ from threatray.synthesis.encoding import Encoding
 from threatray.synthesis.framing import Pose
 from threatray.synthesis.hardware import Device, Precision
 from threatray.synthesis.paper_config import UNET_LEVELS, Condition, PaperNetworks
-from threatray.synthesis.translator import check_translator_name
+from threatray.synthesis.translator_names import check_translator_name
 from threatray.synthesis.validation import ValidationConfig
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from threatray.errors import ConfigError
+from threatray.synthesis.translator_names import TRANSLATORS, check_translator_name
 
 if TYPE_CHECKING:
     import torch
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from threatray.synthesis.train import FitResult, Progress, Samples
     from threatray.synthesis.validation import Examine
 
-TRANSLATORS: Final = {
-    "cyclegan": "threatray.synthesis.train:CycleGan",
-    "cut": "threatray.synthesis.cut:Cut",
-    "fastcut": "threatray.synthesis.cut:FastCut",
-}
-"""Short name -> module and attribute."""
-
-_ENTRY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _OFFERED: Final = ("fit", "translate", "restore")
 
 
@@ -63,21 +55,6 @@ class UnpairedTranslator(Protocol):
     def restore(self, path: Path) -> None:
         """Become what ``fit`` saved in this checkpoint."""
         ...
-
-
-def check_translator_name(name: str) -> None:
-    """Complain about a name that is neither known nor written ``module:attribute``.
-
-    Raises:
-        ConfigError: It is neither.
-
-    Example:
-        >>> check_translator_name("fast-cut")
-        Traceback (most recent call last):
-        threatray.errors.ConfigError: train: translator is one of cyclegan, cut, fastcut, or your own 'module:attribute'; got 'fast-cut'.
-    """
-    if name not in TRANSLATORS and not _ENTRY.fullmatch(name):
-        raise ConfigError(f"train: translator is one of {', '.join(TRANSLATORS)}, or your own 'module:attribute'; got {name!r}.")
 
 
 def translator_class(name: str) -> Callable[..., UnpairedTranslator]:
